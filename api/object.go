@@ -1,0 +1,164 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"sort"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Object is what the store keeps and the API serves: metadata that every kind
+// has, a spec that the owner writes and a status that the controller writes.
+// Kinds without spec and status (Secret, ConfigMap, Event) keep their fields in
+// Rest, by top-level field name.
+//
+// An Object that came out of the store is shared by all its readers: treat it
+// as immutable, and Clone before changing it.
+type Object struct {
+	metav1.TypeMeta
+	metav1.ObjectMeta
+	Spec, Status json.RawMessage
+	Rest         map[string]json.RawMessage
+}
+
+// Key names the object.
+func (o *Object) Key() Key {
+	return Key{Kind: KindOf(o.APIVersion, o.Kind), Namespace: o.Namespace, Name: o.Name}
+}
+
+// Clone is a copy that shares nothing with o that a caller may change. Raw JSON
+// is shared: replace it, never write into it.
+func (o *Object) Clone() *Object {
+	c := *o
+	o.ObjectMeta.DeepCopyInto(&c.ObjectMeta)
+	c.Rest = maps.Clone(o.Rest)
+	return &c
+}
+
+// MarshalJSON writes the fields in the order people read them: apiVersion,
+// kind, metadata, spec, the rest by name, status. Equal objects have equal bytes.
+func (o *Object) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	field := func(name string, value any) error {
+		raw, err := json.Marshal(value)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if b.Len() > 1 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "%q:", name)
+		b.Write(raw)
+		return nil
+	}
+	type entry struct {
+		name  string
+		value any
+	}
+	var entries []entry
+	if o.APIVersion != "" {
+		entries = append(entries, entry{"apiVersion", o.APIVersion})
+	}
+	if o.Kind != "" {
+		entries = append(entries, entry{"kind", o.Kind})
+	}
+	entries = append(entries, entry{"metadata", o.ObjectMeta})
+	if len(o.Spec) > 0 {
+		entries = append(entries, entry{"spec", o.Spec})
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.Rest)) {
+		entries = append(entries, entry{name, o.Rest[name]})
+	}
+	if len(o.Status) > 0 {
+		entries = append(entries, entry{"status", o.Status})
+	}
+	for _, e := range entries {
+		if err := field(e.name, e.value); err != nil {
+			return nil, err
+		}
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// UnmarshalJSON reads any object; fields that are not metadata, spec or status
+// land in Rest. A null spec or status is the same as an absent one.
+func (o *Object) UnmarshalJSON(data []byte) error {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return err
+	}
+	*o = Object{}
+	for name, raw := range fields {
+		var err error
+		switch name {
+		case "apiVersion":
+			err = json.Unmarshal(raw, &o.APIVersion)
+		case "kind":
+			err = json.Unmarshal(raw, &o.Kind)
+		case "metadata":
+			err = json.Unmarshal(raw, &o.ObjectMeta)
+		case "spec":
+			o.Spec = notNull(raw)
+		case "status":
+			o.Status = notNull(raw)
+		default:
+			if o.Rest == nil {
+				o.Rest = map[string]json.RawMessage{}
+			}
+			o.Rest[name] = raw
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func notNull(raw json.RawMessage) json.RawMessage {
+	if string(raw) == "null" {
+		return nil
+	}
+	return raw
+}
+
+// SameJSON reports whether two documents mean the same, whatever the order of
+// their keys and their white space. Absent (empty) equals absent only.
+func SameJSON(a, b json.RawMessage) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	if len(a) == 0 || len(b) == 0 {
+		return false
+	}
+	ca, errA := canonical(a)
+	cb, errB := canonical(b)
+	return errA == nil && errB == nil && bytes.Equal(ca, cb)
+}
+
+func canonical(raw json.RawMessage) ([]byte, error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	return json.Marshal(v)
+}
+
+// SortByCreation orders objects from oldest to newest, by name where the
+// clock's second does not tell.
+func SortByCreation(objects []*Object) {
+	sort.SliceStable(objects, func(i, j int) bool {
+		a, b := objects[i], objects[j]
+		if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
+			return a.CreationTimestamp.Before(&b.CreationTimestamp)
+		}
+		return a.Name < b.Name
+	})
+}
