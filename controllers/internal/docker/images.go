@@ -1,0 +1,54 @@
+package docker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+
+	"github.com/docker/docker/api/types/image"
+)
+
+// Image implements Images.
+func (c *Client) Image(ctx context.Context, ref string) (Image, error) {
+	call, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	seen, err := c.sdk.ImageInspect(call, ref)
+	if err != nil {
+		return Image{}, wrap(ctx, err, "look at image %s", ref)
+	}
+	out := Image{ID: seen.ID}
+	if len(seen.RepoDigests) > 0 {
+		out.Digest = seen.RepoDigests[0]
+	}
+	return out, nil
+}
+
+// Pull implements Images. The engine answers 200 before it has begun: how the
+// pull ended is in the stream.
+func (c *Client) Pull(ctx context.Context, ref string) error {
+	call, cancel := context.WithTimeout(ctx, pullTimeout)
+	defer cancel()
+	stream, err := c.sdk.ImagePull(call, ref, image.PullOptions{})
+	if err != nil {
+		return wrap(ctx, err, "pull %s", ref)
+	}
+	defer stream.Close()
+	return wrap(ctx, outcome(stream), "pull %s", ref)
+}
+
+// outcome reads a stream of progress messages to its end, or its error.
+func outcome(stream io.Reader) error {
+	for d := json.NewDecoder(stream); ; {
+		var message struct{ Error string }
+		err := d.Decode(&message)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case message.Error != "":
+			return errors.New(message.Error)
+		}
+	}
+}
