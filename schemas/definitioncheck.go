@@ -1,0 +1,86 @@
+package schemas
+
+import (
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// checkDefinition checks what the definition says around its schema.
+func checkDefinition(d *definition) (problems field.ErrorList) {
+	if d.APIVersion != "apiextensions.k8s.io/v1" {
+		problems = append(problems, field.NotSupported(field.NewPath("apiVersion"), d.APIVersion, []string{"apiextensions.k8s.io/v1"}))
+	}
+	if d.Kind != "CustomResourceDefinition" {
+		problems = append(problems, field.NotSupported(field.NewPath("kind"), d.Kind, []string{"CustomResourceDefinition"}))
+	}
+	spec := field.NewPath("spec")
+	full := strings.TrimSuffix(d.Spec.Names.Plural+"."+d.Spec.Group, ".")
+	if d.Name != full {
+		problems = append(problems, field.Invalid(field.NewPath("metadata", "name"), d.Name, "must be "+full+": spec.names.plural and spec.group"))
+	}
+	if d.Spec.Group != "" {
+		for _, message := range validation.IsDNS1123Subdomain(d.Spec.Group) {
+			problems = append(problems, field.Invalid(spec.Child("group"), d.Spec.Group, message))
+		}
+	}
+	if d.Spec.Scope != "Namespaced" && d.Spec.Scope != "Cluster" {
+		problems = append(problems, field.NotSupported(spec.Child("scope"), d.Spec.Scope, []string{"Cluster", "Namespaced"}))
+	}
+	if c := d.Spec.Conversion; c != nil && c.Strategy != "None" {
+		problems = append(problems, field.NotSupported(spec.Child("conversion", "strategy"), c.Strategy, []string{"None"}))
+	}
+	if d.Spec.PreserveUnknownFields {
+		problems = append(problems, field.Forbidden(spec.Child("preserveUnknownFields"), "use x-kubernetes-preserve-unknown-fields in the schema"))
+	}
+	problems = append(problems, checkNames(spec.Child("names"), &d.Spec.Names)...)
+	return append(problems, checkVersions(spec.Child("versions"), d.Spec.Versions)...)
+}
+
+func checkNames(at *field.Path, n *names) (problems field.ErrorList) {
+	if n.Singular == "" {
+		n.Singular = strings.ToLower(n.Kind)
+	}
+	if n.ListKind == "" {
+		n.ListKind = n.Kind + "List"
+	}
+	label := func(at *field.Path, name string) {
+		for _, message := range validation.IsDNS1035Label(name) {
+			problems = append(problems, field.Invalid(at, name, message))
+		}
+	}
+	label(at.Child("plural"), n.Plural)
+	label(at.Child("singular"), n.Singular)
+	label(at.Child("kind"), strings.ToLower(n.Kind))
+	for i, name := range n.ShortNames {
+		label(at.Child("shortNames").Index(i), name)
+	}
+	for i, name := range n.Categories {
+		label(at.Child("categories").Index(i), name)
+	}
+	return problems
+}
+
+func checkVersions(at *field.Path, versions []version) (problems field.ErrorList) {
+	stored := 0
+	for i, v := range versions {
+		for _, message := range validation.IsDNS1035Label(v.Name) {
+			problems = append(problems, field.Invalid(at.Index(i).Child("name"), v.Name, message))
+		}
+		if !v.Storage {
+			continue
+		}
+		stored++
+		if !v.Served {
+			problems = append(problems, field.Invalid(at.Index(i).Child("served"), false, "the stored version must be served"))
+		}
+		if v.Schema.OpenAPIV3Schema == nil {
+			problems = append(problems, field.Required(at.Index(i).Child("schema", "openAPIV3Schema"), "schemas are structural and not optional"))
+		}
+	}
+	if stored != 1 {
+		problems = append(problems, field.Invalid(at, stored, "exactly one version has storage: true"))
+	}
+	return problems
+}

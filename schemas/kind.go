@@ -1,0 +1,123 @@
+package schemas
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v5"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/powernode/powernode/api"
+)
+
+// Kind is all that is known of the form of one kind of object.
+type Kind struct {
+	Group, Version, Kind, ListKind, Plural, Singular string
+
+	ShortNames, Categories []string
+	Namespaced             bool
+	StatusSubresource      bool
+	Scale                  *Scale // nil without a scale subresource
+	Description            string
+
+	// Columns of a table, in order; Cells has the values.
+	Columns []Column
+	// SelectableFields are the labels of the fields that a field selector may name,
+	// beside metadata.name and metadata.namespace: "status.phase".
+	SelectableFields []string
+	// Schema is that of the whole object, apiVersion, kind and metadata included.
+	// It is for reading only.
+	Schema *Schema
+
+	compiled *jsonschema.Schema
+	cells    []source
+	fields   []source // by SelectableFields
+}
+
+// Key is the qualified kind, what api.Key.Kind holds: "Pipeline.powernode.io".
+func (k *Kind) Key() string { return api.KindOf(k.APIVersion(), k.Kind) }
+
+// APIVersion is what objects of the kind have as apiVersion: "powernode.io/v1", "v1".
+func (k *Kind) APIVersion() string { return strings.TrimPrefix(k.Group+"/"+k.Version, "/") }
+
+// newKind makes a kind of a definition that was checked.
+func newKind(d *definition) (*Kind, field.ErrorList) {
+	i := slices.IndexFunc(d.Spec.Versions, func(v version) bool { return v.Storage })
+	v := &d.Spec.Versions[i]
+	at := field.NewPath("spec", "versions").Index(i)
+	k := &Kind{
+		Group: d.Spec.Group, Version: v.Name, Kind: d.Spec.Names.Kind, ListKind: d.Spec.Names.ListKind,
+		Plural: d.Spec.Names.Plural, Singular: d.Spec.Names.Singular,
+		ShortNames: d.Spec.Names.ShortNames, Categories: d.Spec.Names.Categories,
+		Namespaced:        d.Spec.Scope == "Namespaced",
+		StatusSubresource: v.Subresources.Status != nil,
+		Scale:             v.Subresources.Scale,
+	}
+	schemaAt := at.Child("schema", "openAPIV3Schema")
+	var problems field.ErrorList
+	if k.Schema, problems = rootSchema(schemaAt, v.Schema.OpenAPIV3Schema); len(problems) > 0 {
+		return nil, problems
+	}
+	k.Description = k.Schema.Description
+	var err error
+	if k.compiled, err = compile(k.Schema); err != nil {
+		return nil, field.ErrorList{field.Invalid(schemaAt, field.OmitValueType{}, err.Error())}
+	}
+	problems = checkDefaults(schemaAt, k.Schema)
+	problems = append(problems, k.addColumns(at.Child("additionalPrinterColumns"), v.Columns)...)
+	problems = append(problems, k.addFields(at.Child("selectableFields"), v.SelectableFields)...)
+	return k, problems
+}
+
+// rootSchema reads the schema of a whole object and gives it what every object has.
+func rootSchema(at *field.Path, doc any) (*Schema, field.ErrorList) {
+	var r reader
+	s := r.schema(at, doc)
+	if len(r.problems) > 0 {
+		return nil, r.problems
+	}
+	problems := structural(at, s)
+	if s.Type != "object" {
+		problems = append(problems, field.Invalid(at.Child("type"), s.Type, "an object is of type object"))
+	}
+	if s.AdditionalProperties != nil {
+		problems = append(problems, field.Forbidden(at.Child("additionalProperties"), "not at the root of an object"))
+	}
+	meta, metaProblems := rootMetadata(at.Child("properties").Key("metadata"), s.Properties["metadata"])
+	problems = append(problems, metaProblems...)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	if s.Properties == nil {
+		s.Properties = map[string]*Schema{}
+	}
+	s.Properties["apiVersion"] = &Schema{Type: "string", Description: "The group and version of this document's format."}
+	s.Properties["kind"] = &Schema{Type: "string", Description: "What the object is."}
+	s.Properties["metadata"] = meta
+	return s, nil
+}
+
+// rootMetadata is the schema of metadata, narrowed by what the definition says
+// of name and generateName; it may say nothing else.
+func rootMetadata(at *field.Path, own *Schema) (meta *Schema, problems field.ErrorList) {
+	meta, err := objectMeta()
+	if err != nil {
+		return nil, field.ErrorList{field.InternalError(at, err)}
+	}
+	if own == nil {
+		return meta, nil
+	}
+	if own.Type != "object" {
+		problems = append(problems, field.Invalid(at.Child("type"), own.Type, "must be object"))
+	}
+	for name, p := range own.Properties {
+		if name != "name" && name != "generateName" {
+			problems = append(problems, field.Forbidden(at.Child("properties").Key(name), "only name and generateName may be narrowed"))
+			continue
+		}
+		narrow := *p
+		narrow.Type, narrow.Default, narrow.Nullable = "", nil, false
+		meta.AllOf = append(meta.AllOf, &Schema{Properties: map[string]*Schema{name: &narrow}})
+	}
+	return meta, problems
+}

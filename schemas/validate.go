@@ -1,0 +1,143 @@
+package schemas
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v5"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// Validate checks a decoded, pruned and defaulted doc against the schema and,
+// when old is not nil, that nothing changed that may not. It tells all problems
+// with the paths of their fields, in the order of the paths. Values of sensitive
+// fields do not appear in them.
+func (k *Kind) Validate(doc, old map[string]any) field.ErrorList {
+	problems := k.violations(doc)
+	if old != nil {
+		problems = append(problems, unchanged(nil, k.Schema, doc, old)...)
+	}
+	return problems
+}
+
+func (k *Kind) violations(doc map[string]any) field.ErrorList {
+	err := k.compiled.Validate(doc)
+	if err == nil {
+		return nil
+	}
+	var failed *jsonschema.ValidationError
+	if !errors.As(err, &failed) {
+		return field.ErrorList{field.InternalError(nil, err)}
+	}
+	var all []violation
+	for _, leaf := range leaves(failed, nil) {
+		all = append(all, k.locate(leaf, doc))
+	}
+	slices.SortStableFunc(all, func(a, b violation) int {
+		return cmp.Or(slices.CompareFunc(a.place, b.place, natural), cmp.Compare(a.keyword, b.keyword))
+	})
+	var problems field.ErrorList
+	for _, v := range all {
+		problems = append(problems, v.describe()...)
+	}
+	return problems
+}
+
+// natural orders numbers as numbers: steps[2] comes before steps[10].
+func natural(a, b string) int {
+	if isNumber(a) && isNumber(b) {
+		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+	}
+	return cmp.Compare(a, b)
+}
+
+func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
+// leaves are the failures that say something: those at the ends of the tree,
+// but a choice (anyOf, oneOf) as a whole.
+func leaves(e *jsonschema.ValidationError, found []*jsonschema.ValidationError) []*jsonschema.ValidationError {
+	keyword := e.AbsoluteKeywordLocation[strings.LastIndexByte(e.AbsoluteKeywordLocation, '/')+1:]
+	if len(e.Causes) == 0 || keyword == "anyOf" || keyword == "oneOf" {
+		return append(found, e)
+	}
+	for _, cause := range e.Causes {
+		found = leaves(cause, found)
+	}
+	return found
+}
+
+// violation is a rule of the schema that a value breaks.
+type violation struct {
+	place     []string // the way to the value
+	at        *field.Path
+	value     any
+	schema    *Schema // the node that has the rule
+	keyword   string
+	sensitive bool
+	key       bool // the rule is about the value's name in its map
+}
+
+// locate finds out what a failure is about.
+func (k *Kind) locate(e *jsonschema.ValidationError, doc map[string]any) violation {
+	v := violation{value: doc, place: pointer(e.InstanceLocation)}
+	v.follow(k.Schema)
+	_, fragment, _ := strings.Cut(e.AbsoluteKeywordLocation, "#")
+	v.rule(k.Schema, pointer(fragment))
+	if v.key {
+		v.value = v.place[len(v.place)-1]
+	}
+	return v
+}
+
+// follow walks from the root to the value and notes its path.
+func (v *violation) follow(s *Schema) {
+	for _, name := range v.place {
+		switch parent := v.value.(type) {
+		case map[string]any:
+			child, mapped := or(s).child(name)
+			v.at = below(v.at, name, mapped)
+			v.value, s = parent[name], child
+		case []any:
+			i := index(name)
+			v.at, v.value, s = v.at.Index(i), parent[i], or(s).Items
+		}
+		v.sensitive = v.sensitive || (s != nil && s.Sensitive)
+	}
+	if s == nil {
+		return
+	}
+	v.sensitive = v.sensitive || s.Sensitive
+}
+
+// rule walks along a keyword's location to its schema node.
+func (v *violation) rule(s *Schema, way []string) {
+	for len(way) > 1 {
+		step := 2
+		switch way[0] {
+		case "properties":
+			s = s.Properties[way[1]]
+		case "allOf":
+			s = s.AllOf[index(way[1])]
+		case "anyOf":
+			s = s.AnyOf[index(way[1])]
+		case "oneOf":
+			s = s.OneOf[index(way[1])]
+		case "items":
+			s, step = s.Items, 1
+		case "additionalProperties":
+			s, step = s.AdditionalProperties, 1
+		case "not":
+			s, step = s.Not, 1
+		case "propertyNames":
+			v.key = true
+			s, step = &Schema{Pattern: s.KeyPattern}, 1
+		}
+		way = way[step:]
+	}
+	v.schema = s
+	if len(way) == 1 {
+		v.keyword = way[0]
+	}
+}
