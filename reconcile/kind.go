@@ -2,6 +2,9 @@ package reconcile
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"runtime/debug"
 
 	"github.com/powernode/powernode/api"
 )
@@ -10,6 +13,17 @@ import (
 type Kind struct {
 	Name    string
 	options options
+	// run calls the controller once, Delete when obj is being deleted, else Reconcile.
+	run func(ctx context.Context, obj *api.Object, objects Objects) outcome
+}
+
+// outcome is all that one call of a controller led to.
+type outcome struct {
+	result  Result
+	err     error
+	stack   []byte          // of a panic
+	status  json.RawMessage // as the controller left it
+	notices []Notice
 }
 
 type options struct {
@@ -36,10 +50,54 @@ func Serialize(group func(*api.Object) string) Option {
 }
 
 // For makes a Kind of a typed controller; kind is a qualified name (api.Key).
+// It panics when *O is not an api.Conditioned, which no input can bring about.
 func For[S, O any](kind string, r Reconciler[S, O], opts ...Option) Kind {
-	k := Kind{Name: kind}
+	if _, ok := any(new(O)).(api.Conditioned); !ok {
+		panic(fmt.Sprintf("reconcile.For %s: the status %T must embed api.CommonStatus", kind, *new(O)))
+	}
+	k := Kind{Name: kind, run: runner(r)}
 	for _, opt := range opts {
 		opt(&k.options)
 	}
 	return k
+}
+
+// runner puts the types of a controller behind a function that has none.
+func runner[S, O any](r Reconciler[S, O]) func(context.Context, *api.Object, Objects) outcome {
+	return func(ctx context.Context, obj *api.Object, objects Objects) outcome {
+		typed, err := Decode[S, O](obj)
+		if err != nil {
+			return outcome{err: Permanent(Because("Undecodable", err)), status: obj.Status}
+		}
+		typed.Objects = objects
+		out := call(ctx, r, typed)
+		out.notices = typed.events
+		out.status = obj.Status
+		if out.stack != nil { // half a status is worse than the last whole one
+			return out
+		}
+		status, err := json.Marshal(typed.Status)
+		if err != nil {
+			out.err = Permanent(Because("Unencodable", fmt.Errorf("status: %w", err)))
+			return out
+		}
+		out.status = status
+		return out
+	}
+}
+
+// call is one call of the controller; a panic of it is an error of this object alone.
+func call[S, O any](ctx context.Context, r Reconciler[S, O], obj *Object[S, O]) (out outcome) {
+	defer func() {
+		if v := recover(); v != nil {
+			out.err = Because("Panic", errPanic)
+			out.stack = fmt.Appendf(nil, "%v\n%s", v, debug.Stack())
+		}
+	}()
+	if obj.Meta.DeletionTimestamp != nil {
+		out.result, out.err = r.Delete(ctx, obj)
+	} else {
+		out.result, out.err = r.Reconcile(ctx, obj)
+	}
+	return out
 }

@@ -1,0 +1,169 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/store"
+)
+
+// Finalizer is what the engine puts on an object before its first pass, and
+// takes off when the controller's Delete is done.
+const Finalizer = "powernode.io/controller"
+
+// storeTimeout bounds the engine's own writes of a pass; they come after the
+// controller, who may have used up the pass's deadline.
+const storeTimeout = 30 * time.Second
+
+// quietConflicts is how many lost races in a row are not worth a word to the owner.
+const quietConflicts = 3
+
+// ending is how a pass ended, for the queue.
+type ending struct {
+	result string
+	after  time.Duration
+}
+
+// pass works on one object once: read it, put the finalizer on, call the
+// controller, store what came of it.
+func (c *controller) pass(ctx context.Context, t turn) ending {
+	obj, err := c.engine.store.Get(ctx, t.key)
+	if err != nil {
+		return c.storeFailed(ctx, t.key, "read", err)
+	}
+	if group := c.groupOf(obj); group != t.group { // it moved since the feed told
+		c.regroup(t.key, group)
+		c.ask(t.key, 0)
+		return ending{result: resultGone}
+	}
+	if deleting := obj.DeletionTimestamp != nil; deleting && !hasFinalizer(obj) {
+		return ending{result: resultGone}
+	} else if !deleting && !hasFinalizer(obj) {
+		if obj, err = c.addFinalizer(ctx, obj); err != nil {
+			return c.storeFailed(ctx, t.key, "add finalizer", err)
+		}
+	}
+	out := c.call(ctx, obj)
+	if ctx.Err() != nil { // ended from outside: whatever it says is about that
+		return ending{result: resultError}
+	}
+	if lostRace(out) && t.failures < quietConflicts { // nothing to tell the owner: the next pass reads what is there now
+		c.engine.recorder.record(obj, out.notices...)
+		return ending{result: resultConflict}
+	}
+	return c.conclude(ctx, obj, out)
+}
+
+// call is the controller's part of the pass.
+func (c *controller) call(ctx context.Context, obj *api.Object) outcome {
+	ctx, cancel := context.WithTimeout(ctx, c.engine.passTimeout)
+	defer cancel()
+	out := c.kind.run(ctx, obj, &objects{
+		store: c.engine.store, reads: c.engine.reads, reader: obj.Key(), follow: c.engine.follow,
+	})
+	if out.stack != nil {
+		c.log(obj.Key()).Error("a controller crashed", "panic", string(out.stack))
+	}
+	if out.err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		out.err = Because("TimedOut", fmt.Errorf("not finished within %v: %w", c.engine.passTimeout, out.err))
+	}
+	return out
+}
+
+// conclude stores the outcome: it releases a deleted object, else writes the status.
+func (c *controller) conclude(ctx context.Context, obj *api.Object, out outcome) ending {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	end := ending{result: resultOf(out), after: out.result.After}
+	if obj.DeletionTimestamp != nil && end.result == resultDone {
+		c.engine.recorder.record(obj, out.notices...)
+		if err := c.removeFinalizer(ctx, obj); err != nil {
+			return c.storeFailed(ctx, obj.Key(), "remove finalizer", err)
+		}
+		return ending{result: resultDone}
+	}
+	notices, err := c.storeStatus(ctx, obj, out)
+	c.engine.recorder.record(obj, notices...)
+	if err != nil {
+		return c.storeFailed(ctx, obj.Key(), "write status", err)
+	}
+	return end
+}
+
+// storeStatus writes the status if it differs, and returns what there is to tell the owner.
+func (c *controller) storeStatus(ctx context.Context, obj *api.Object, out outcome) ([]Notice, error) {
+	stored, left := commonOf(obj.Status), commonOf(out.status)
+	now := metav1.NewTime(time.Now().Truncate(time.Second).UTC())
+	common := api.CommonStatus{
+		ObservedGeneration: obj.Generation,
+		Conditions:         conditions(out, obj.Generation, now, left.Conditions, stored.Conditions),
+	}
+	status, err := withCommon(out.status, common)
+	if err != nil {
+		return out.notices, err
+	}
+	if api.SameJSON(status, obj.Status) {
+		return out.notices, nil
+	}
+	next := obj.Clone()
+	next.Status = status
+	if _, err := c.engine.store.UpdateStatus(ctx, next, c.by()); err != nil {
+		return out.notices, err
+	}
+	return append(out.notices, turned(stored.Conditions, common.Conditions, out.err != nil)...), nil
+}
+
+func (c *controller) addFinalizer(ctx context.Context, obj *api.Object) (*api.Object, error) {
+	next := obj.Clone()
+	next.Finalizers = append(next.Finalizers, Finalizer)
+	return c.engine.store.Update(ctx, next, c.by())
+}
+
+func (c *controller) removeFinalizer(ctx context.Context, obj *api.Object) error {
+	next := obj.Clone()
+	next.Finalizers = slices.DeleteFunc(next.Finalizers, func(f string) bool { return f == Finalizer })
+	_, err := c.engine.store.Update(ctx, next, c.by())
+	return err
+}
+
+func hasFinalizer(obj *api.Object) bool { return slices.Contains(obj.Finalizers, Finalizer) }
+
+// storeFailed judges an error of the engine's own reads and writes. It can't be put into the
+// object's status, so it goes to the log.
+func (c *controller) storeFailed(ctx context.Context, key api.Key, doing string, err error) ending {
+	switch {
+	case errors.Is(err, api.ErrNotFound):
+		return ending{result: resultGone}
+	case errors.Is(err, api.ErrConflict):
+		return ending{result: resultConflict}
+	}
+	if ctx.Err() == nil {
+		c.log(key).Warn("a pass met an error of the store", "doing", doing, "error", err)
+	}
+	return ending{result: resultError}
+}
+
+// lostRace reports whether the controller itself met a conflict.
+func lostRace(out outcome) bool { return errors.Is(out.err, api.ErrConflict) && !IsPermanent(out.err) }
+
+func resultOf(out outcome) string {
+	switch {
+	case out.stack != nil:
+		return resultPanic
+	case IsPermanent(out.err):
+		return resultPermanent
+	case out.err != nil:
+		return resultError
+	case out.result.Waiting != "":
+		return resultWaiting
+	}
+	return resultDone
+}
+
+func (c *controller) by() store.WriteOption { return store.By("controller of " + c.kind.Name) }
