@@ -1,0 +1,105 @@
+package server
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// The groups that mean something to the server.
+const (
+	// Masters may do everything.
+	Masters = "system:masters"
+	// Runners may use the runner endpoints and nothing else.
+	Runners = "system:runners"
+)
+
+// User is who makes a request.
+type User struct {
+	Name   string
+	Groups []string
+}
+
+// Tokens is an Authenticate function over a fixed set of bearer tokens. Its time
+// does not depend on how much of a token was guessed right.
+func Tokens(users map[string]User) func(token string) (User, bool) {
+	type entry struct {
+		digest [sha256.Size]byte
+		user   User
+	}
+	var entries []entry
+	for token, user := range users {
+		entries = append(entries, entry{sha256.Sum256([]byte(token)), user})
+	}
+	return func(token string) (found User, ok bool) {
+		digest := sha256.Sum256([]byte(token))
+		for _, e := range entries {
+			if subtle.ConstantTimeCompare(digest[:], e.digest[:]) == 1 {
+				found, ok = e.user, true
+			}
+		}
+		return found, ok
+	}
+}
+
+// open reports whether a path needs no credential.
+func open(path string) bool {
+	switch path {
+	case "/version", "/healthz", "/livez", "/readyz", "/health", "/health/live", "/health/ready":
+		return true
+	}
+	return false
+}
+
+// authenticate lets only known users in, and each only where its groups may go.
+func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		path := c.Request().URL.Path
+		if open(path) {
+			return next(c)
+		}
+		user, ok := s.userOf(c.Request().Header.Get("Authorization"))
+		if !ok {
+			c.Response().Header().Set("WWW-Authenticate", `Bearer realm="powernode"`)
+			return apierrors.NewUnauthorized("Unauthorized: send a valid token in the header Authorization: Bearer TOKEN")
+		}
+		infoOf(c).user = user
+		if slices.Contains(user.Groups, Masters) {
+			return next(c)
+		}
+		if slices.Contains(user.Groups, Runners) && strings.HasPrefix(path, "/runner/v1/") {
+			return next(c)
+		}
+		return forbidden(c, user)
+	}
+}
+
+func (s *Server) userOf(header string) (User, bool) {
+	scheme, token, _ := strings.Cut(header, " ")
+	token = strings.TrimSpace(token)
+	if !strings.EqualFold(scheme, "Bearer") || token == "" || s.cfg.Authenticate == nil {
+		return User{}, false
+	}
+	return s.cfg.Authenticate(token)
+}
+
+// forbidden says what the user may not do, in the words of Kubernetes.
+func forbidden(c echo.Context, user User) error {
+	t, ok := parsePath(c.Request().URL.Path)
+	if !ok || t.resource == "" {
+		return apierrors.NewForbidden(schema.GroupResource{}, "",
+			fmt.Errorf("user %q cannot %s path %q", user.Name, strings.ToLower(c.Request().Method), c.Request().URL.Path))
+	}
+	where := "at the cluster scope"
+	if t.namespace != "" {
+		where = fmt.Sprintf("in the namespace %q", t.namespace)
+	}
+	return apierrors.NewForbidden(schema.GroupResource{Group: t.group, Resource: t.resource}, t.name,
+		fmt.Errorf("User %q cannot %s resource %q in API group %q %s", user.Name, verbOf(c.Request(), t), t.resource, t.group, where))
+}

@@ -1,0 +1,69 @@
+package server
+
+import (
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
+)
+
+const (
+	// maxBody is the largest body of a resource request.
+	maxBody = 3 << 20
+	// drainBody is how much more is read, and dropped, of a body that is too
+	// large: a client that is still sending would not see the answer.
+	drainBody = 16 << 20
+)
+
+// readBody reads a whole body of at most max bytes.
+func readBody(r *http.Request, max int64) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, max+1))
+	if err != nil {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("read body: %v", err))
+	}
+	if int64(len(body)) > max {
+		_, _ = io.CopyN(io.Discard, r.Body, drainBody) // as far as it goes
+		return nil, fmt.Errorf("%w: the limit is %d bytes", errTooLarge, max)
+	}
+	return body, nil
+}
+
+// mediaType is the Content-Type without parameters; JSON when there is none.
+func mediaType(r *http.Request) string {
+	header := r.Header.Get("Content-Type")
+	if header == "" {
+		return mediaJSON
+	}
+	media, _, err := mime.ParseMediaType(header)
+	if err != nil {
+		return header
+	}
+	return media
+}
+
+// jsonBody reads the body of a write as JSON, whatever form it came in.
+func (s *Server) jsonBody(r *http.Request, gvk schema.GroupVersionKind) ([]byte, error) {
+	body, err := readBody(r, maxBody)
+	if err != nil {
+		return nil, err
+	}
+	switch media := mediaType(r); {
+	case media == mediaJSON:
+		return body, nil
+	case media == mediaYAML:
+		converted, err := yaml.YAMLToJSON(body)
+		if err != nil {
+			return nil, apierrors.NewBadRequest(fmt.Sprintf("read YAML body: %v", err))
+		}
+		return converted, nil
+	case media == mediaProto && s.typed.knows(gvk):
+		return s.typed.json(body, gvk)
+	case s.typed.knows(gvk):
+		return nil, unsupportedMedia(mediaJSON, mediaYAML, mediaProto)
+	}
+	return nil, unsupportedMedia(mediaJSON, mediaYAML)
+}

@@ -1,0 +1,52 @@
+package server
+
+import (
+	"encoding/base64"
+
+	"github.com/powernode/powernode/schemas"
+)
+
+// namespaceFinalizer holds a namespace until its controller has emptied it. It
+// is there from the start, so that nothing outlives a namespace which is deleted before its
+// controller has seen it.
+const namespaceFinalizer = "powernode.io/controller"
+
+// complete does to the core kinds what Kubernetes does to them before anything
+// else looks: clients rely on it.
+func complete(kind *schemas.Kind, doc map[string]any) {
+	if kind.Group != "" {
+		return
+	}
+	if kind.Kind == "Secret" {
+		foldStringData(doc)
+	}
+}
+
+// foldStringData moves stringData, which is for writing only, into data.
+func foldStringData(doc map[string]any) {
+	plain, ok := doc["stringData"].(map[string]any)
+	if !ok {
+		if doc["stringData"] == nil {
+			delete(doc, "stringData")
+		}
+		return // of a wrong type: the schema tells
+	}
+	data, ok := doc["data"].(map[string]any)
+	if !ok {
+		if doc["data"] != nil {
+			return
+		}
+		data = map[string]any{}
+	}
+	for key, value := range plain {
+		text, ok := value.(string)
+		if !ok {
+			return
+		}
+		data[key] = base64.StdEncoding.EncodeToString([]byte(text))
+	}
+	if len(data) > 0 {
+		doc["data"] = data
+	}
+	delete(doc, "stringData")
+}

@@ -1,0 +1,148 @@
+package server
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/powernode/powernode/schemas"
+)
+
+const kindNamespace = "Namespace"
+
+// collectable kinds can be deleted all at once. Namespaces can't: each takes all
+// that it holds with it.
+func collectable(k *schemas.Kind) bool { return k.Group != "" || k.Kind != kindNamespace }
+
+func verbsOf(k *schemas.Kind) metav1.Verbs {
+	verbs := metav1.Verbs{"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"}
+	if !collectable(k) {
+		verbs = slices.DeleteFunc(verbs, func(v string) bool { return v == "deletecollection" })
+	}
+	return verbs
+}
+
+// subresourcesOf lists what lies below an object, with the verbs.
+func (s *Server) subresourcesOf(k *schemas.Kind) map[string]metav1.Verbs {
+	subs := map[string]metav1.Verbs{}
+	if k.StatusSubresource {
+		subs["status"] = metav1.Verbs{"get", "patch", "update"}
+	}
+	for name := range s.cfg.Subresources[k.Key()] {
+		subs[name] = metav1.Verbs{"get"}
+	}
+	return subs
+}
+
+// coreVersions answers GET /api.
+func (s *Server) coreVersions(c echo.Context) error {
+	if v, ok := aggregated(c); ok {
+		return sendTagged(c, v.contentType(), s.aggregate(v, true))
+	}
+	return sendTagged(c, mediaJSON, &metav1.APIVersions{
+		TypeMeta: metav1.TypeMeta{Kind: "APIVersions"}, Versions: []string{"v1"},
+		ServerAddressByClientCIDRs: []metav1.ServerAddressByClientCIDR{},
+	})
+}
+
+// groups answers GET /apis.
+func (s *Server) groups(c echo.Context) error {
+	if v, ok := aggregated(c); ok {
+		return sendTagged(c, v.contentType(), s.aggregate(v, false))
+	}
+	list := &metav1.APIGroupList{TypeMeta: metav1.TypeMeta{Kind: "APIGroupList", APIVersion: "v1"}, Groups: []metav1.APIGroup{}}
+	for _, g := range s.groupNames() {
+		list.Groups = append(list.Groups, s.apiGroup(g))
+	}
+	return sendTagged(c, mediaJSON, list)
+}
+
+// group answers GET /apis/GROUP.
+func (s *Server) group(c echo.Context) error {
+	name := strings.Trim(strings.TrimPrefix(c.Request().URL.Path, "/apis/"), "/")
+	if !slices.Contains(s.groupNames(), name) {
+		return noSuchPath()
+	}
+	g := s.apiGroup(name)
+	g.TypeMeta = metav1.TypeMeta{Kind: "APIGroup", APIVersion: "v1"}
+	return sendTagged(c, mediaJSON, &g)
+}
+
+func (s *Server) apiGroup(name string) metav1.APIGroup {
+	g := metav1.APIGroup{Name: name}
+	for _, gv := range s.versionsOf(name) {
+		g.Versions = append(g.Versions, metav1.GroupVersionForDiscovery{GroupVersion: gv.String(), Version: gv.version})
+	}
+	g.PreferredVersion = g.Versions[0]
+	return g
+}
+
+// resourceList answers GET /api/VERSION and /apis/GROUP/VERSION.
+func (s *Server) resourceList(c echo.Context, t target) error {
+	if c.Request().Method != http.MethodGet {
+		return echo.ErrMethodNotAllowed
+	}
+	gv := groupVersion{t.group, t.version}
+	if !slices.Contains(s.served(), gv) {
+		return noSuchPath()
+	}
+	list := &metav1.APIResourceList{
+		TypeMeta:     metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"},
+		GroupVersion: gv.String(), APIResources: []metav1.APIResource{},
+	}
+	for _, k := range s.catalog.group(t.group, t.version) {
+		list.APIResources = append(list.APIResources, s.resourcesOf(k)...)
+	}
+	for _, v := range virtuals() {
+		if v.groupVersion == gv {
+			list.APIResources = append(list.APIResources, metav1.APIResource{
+				Name: v.plural, SingularName: v.singular, Kind: v.kind, Verbs: metav1.Verbs{"create"},
+			})
+		}
+	}
+	return sendTagged(c, mediaJSON, list)
+}
+
+func (s *Server) resourcesOf(k *schemas.Kind) []metav1.APIResource {
+	all := []metav1.APIResource{{
+		Name: k.Plural, SingularName: k.Singular, Namespaced: k.Namespaced, Kind: k.Kind,
+		Verbs: verbsOf(k), ShortNames: k.ShortNames, Categories: k.Categories,
+	}}
+	subs := s.subresourcesOf(k)
+	for _, name := range slices.Sorted(maps.Keys(subs)) {
+		all = append(all, metav1.APIResource{
+			Name: k.Plural + "/" + name, Namespaced: k.Namespaced, Kind: k.Kind, Verbs: subs[name],
+		})
+	}
+	return all
+}
+
+// served lists every group version, those without stored objects included.
+func (s *Server) served() []groupVersion {
+	all := s.catalog.groupVersions()
+	for _, v := range virtuals() {
+		if !slices.Contains(all, v.groupVersion) {
+			all = append(all, v.groupVersion)
+		}
+	}
+	return all
+}
+
+func (s *Server) versionsOf(group string) []groupVersion {
+	return slices.DeleteFunc(s.served(), func(gv groupVersion) bool { return gv.group != group })
+}
+
+// groupNames lists all groups but the core one.
+func (s *Server) groupNames() []string {
+	var names []string
+	for _, gv := range s.served() {
+		if gv.group != "" && !slices.Contains(names, gv.group) {
+			names = append(names, gv.group)
+		}
+	}
+	return names
+}

@@ -1,0 +1,165 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/powernode/powernode/api"
+)
+
+// maxWarnings bounds the Warning headers of one answer.
+const maxWarnings = 20
+
+// document is an object as a client sent it, or as its patch made it.
+type document struct {
+	fields map[string]any
+	strict []string // fields that are there twice
+}
+
+func (r *request) gvk() schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: r.kind.Group, Version: r.kind.Version, Kind: r.kind.Kind}
+}
+
+// document reads the body of a create or update.
+func (s *Server) document(r *request) (document, error) {
+	body, err := s.jsonBody(r.http, r.gvk())
+	if err != nil {
+		return document{}, err
+	}
+	return r.decode(body)
+}
+
+func (r *request) decode(data []byte) (document, error) {
+	fields, strict, err := r.kind.Decode(data)
+	if err != nil {
+		return document{}, apierrors.NewBadRequest(err.Error())
+	}
+	return document{fields, strict}, r.checkType(fields)
+}
+
+// checkType makes sure that the document is of the kind that the path names; one
+// that does not say is taken to be.
+func (r *request) checkType(doc map[string]any) error {
+	for name, want := range map[string]string{"apiVersion": r.kind.APIVersion(), "kind": r.kind.Kind} {
+		switch got, _ := doc[name].(string); {
+		case doc[name] == nil:
+			doc[name] = want
+		case got != want:
+			return apierrors.NewBadRequest(fmt.Sprintf("the %s in the data (%v) does not match the expected %s (%s)", name, doc[name], name, want))
+		}
+	}
+	return nil
+}
+
+// object turns a document into the object to store: without unknown fields,
+// complete, and valid by the schema. old is the live object, nil for a create.
+func (r *request) object(doc document, old *api.Object) (*api.Object, error) {
+	unknown := r.kind.Prune(doc.fields)
+	if err := r.reportStrict(append(slices.Clone(doc.strict), unknown...)); err != nil {
+		return nil, err
+	}
+	complete(r.kind, doc.fields)
+	r.kind.Default(doc.fields)
+	before, err := r.fieldsOf(old)
+	if err != nil {
+		return nil, err
+	}
+	if r.kind.StatusSubresource && r.target.subresource == "" {
+		delete(before, "status") // as in the document: this write is not about it
+	}
+	if problems := r.kind.Validate(doc.fields, before); len(problems) > 0 {
+		return nil, apierrors.NewInvalid(r.groupKind(), nameOf(doc.fields), problems)
+	}
+	return toObject(doc.fields)
+}
+
+// fieldsOf is a stored object as a document.
+func (r *request) fieldsOf(obj *api.Object) (map[string]any, error) {
+	if obj == nil {
+		return nil, nil
+	}
+	data, err := json.Marshal(obj)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", obj.Key(), err)
+	}
+	fields, _, err := r.kind.Decode(data)
+	return fields, err
+}
+
+func toObject(fields map[string]any) (*api.Object, error) {
+	data, err := json.Marshal(fields)
+	if err != nil {
+		return nil, apierrors.NewBadRequest(err.Error())
+	}
+	obj := &api.Object{}
+	if err := json.Unmarshal(data, obj); err != nil {
+		return nil, apierrors.NewBadRequest(err.Error())
+	}
+	obj.ManagedFields = nil
+	obj.SelfLink = ""
+	return obj, nil
+}
+
+func nameOf(doc map[string]any) string {
+	meta, _ := doc["metadata"].(map[string]any)
+	name, _ := meta["name"].(string)
+	return name
+}
+
+// reportStrict refuses fields that are unknown or there twice, warns of them, or
+// lets them pass, as the client wishes (fieldValidation).
+func (r *request) reportStrict(problems []string) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	switch r.query.Get("fieldValidation") {
+	case metav1.FieldValidationIgnore:
+	case metav1.FieldValidationStrict:
+		return apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: strict decoding error: %s",
+			r.kind.Kind, r.kind.Version, r.kind.Kind, strings.Join(problems, ", ")))
+	default:
+		warn(r.echo.Response().Header(), problems)
+	}
+	return nil
+}
+
+func warn(h http.Header, warnings []string) {
+	h.Del("Warning") // of an earlier try
+	if len(warnings) > maxWarnings {
+		warnings = append(slices.Clone(warnings[:maxWarnings]), fmt.Sprintf("and %d more", len(warnings)-maxWarnings))
+	}
+	for _, w := range warnings {
+		h.Add("Warning", fmt.Sprintf("299 - %q", w))
+	}
+}
+
+// admit runs what the schema can't say: metadata, then the rules of the kind. A
+// write that leaves all but the metadata as it was is not asked again.
+func (s *Server) admit(ctx context.Context, r *request, old, obj *api.Object) error {
+	if problems := validateMeta(r.kind, old, obj); len(problems) > 0 {
+		return apierrors.NewInvalid(r.groupKind(), obj.Name, problems)
+	}
+	admission := s.cfg.Admission[r.kind.Key()]
+	if admission == nil || (old != nil && sameContent(old, obj)) {
+		return nil
+	}
+	problems := admission(ctx, api.AdmissionRequest{Old: old, New: obj, Objects: s.cfg.Store})
+	if len(problems) > 0 {
+		return apierrors.NewInvalid(r.groupKind(), obj.Name, problems)
+	}
+	return nil
+}
+
+// sameContent reports whether two objects differ in nothing but metadata and status.
+func sameContent(a, b *api.Object) bool {
+	return api.SameJSON(a.Spec, b.Spec) && maps.EqualFunc(a.Rest, b.Rest, func(x, y json.RawMessage) bool { return api.SameJSON(x, y) })
+}

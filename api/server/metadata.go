@@ -1,0 +1,24 @@
+package server
+
+import (
+	"k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/schemas"
+)
+
+// validateMeta checks metadata by the rules of Kubernetes: names, labels,
+// annotations, owner references, finalizers. old is nil for a create.
+func validateMeta(kind *schemas.Kind, old, obj *api.Object) field.ErrorList {
+	name := validation.NameIsDNSSubdomain
+	if kind.Group == "" && kind.Kind == kindNamespace {
+		name = validation.ValidateNamespaceName
+	}
+	at := field.NewPath("metadata")
+	problems := validation.ValidateObjectMeta(&obj.ObjectMeta, kind.Namespaced, name, at)
+	if old == nil || old.DeletionTimestamp == nil {
+		return problems
+	}
+	return append(problems, validation.ValidateNoNewFinalizers(obj.Finalizers, old.Finalizers, at.Child("finalizers"))...)
+}

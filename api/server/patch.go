@@ -1,0 +1,159 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/mergepatch"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/powernode/powernode/api"
+)
+
+// maxPatchOperations is the longest JSON patch that is carried out.
+const maxPatchOperations = 10_000
+
+// limitCopies keeps a JSON patch from doubling a document over and over; the
+// library has no other place to say so.
+var limitCopies = sync.OnceFunc(func() { jsonpatch.AccumulatedCopySizeLimit = maxBody })
+
+// patcher makes the JSON of the wanted object from that of the live one.
+type patcher func(live []byte) ([]byte, error)
+
+// patch changes an object, or its status, by what differs. It is tried again
+// when someone else was faster, unless the patch names a resourceVersion.
+func (s *Server) patch(r *request) error {
+	force, err := boolQuery(r, "force")
+	if err != nil {
+		return err
+	}
+	if err := invalidOptions("PatchOptions", validation.ValidatePatchOptions(&metav1.PatchOptions{
+		DryRun: r.query["dryRun"], Force: force, FieldManager: r.query.Get("fieldManager"), FieldValidation: r.query.Get("fieldValidation"),
+	}, types.PatchType(mediaType(r.http)))); err != nil {
+		return err
+	}
+	body, err := readBody(r.http, maxBody)
+	if err != nil {
+		return err
+	}
+	apply, strict, err := s.patcher(r, body)
+	if err != nil {
+		return err
+	}
+	stored, err := s.retry(r.Context(), r, func(live *api.Object) (document, error) {
+		return r.patched(live, apply, strict)
+	})
+	if err != nil {
+		return err
+	}
+	return s.answer(r, http.StatusOK, stored)
+}
+
+// patched applies a patch to the live object.
+func (r *request) patched(live *api.Object, apply patcher, strict []string) (document, error) {
+	before, err := json.Marshal(live)
+	if err != nil {
+		return document{}, fmt.Errorf("encode %s: %w", live.Key(), err)
+	}
+	after, err := apply(before)
+	if err != nil {
+		return document{}, err
+	}
+	if len(after) > maxBody {
+		return document{}, fmt.Errorf("the patched object: %w: the limit is %d bytes", errTooLarge, maxBody)
+	}
+	doc, err := r.decode(after)
+	doc.strict = append(doc.strict, strict...)
+	return doc, err
+}
+
+// patcher reads a patch by its Content-Type.
+func (s *Server) patcher(r *request, body []byte) (patcher, []string, error) {
+	switch media := types.PatchType(mediaType(r.http)); {
+	case media == types.JSONPatchType:
+		apply, err := r.jsonPatch(body)
+		return apply, nil, err
+	case media == types.MergePatchType:
+		strict, err := patchObject(body)
+		return func(live []byte) ([]byte, error) { return refusePatch(jsonpatch.MergePatch(live, body)) }, strict, err
+	case media == types.StrategicMergePatchType && s.typed.knows(r.gvk()):
+		strict, err := patchObject(body)
+		return s.strategic(r, body), strict, err
+	case s.typed.knows(r.gvk()):
+		return nil, nil, unsupportedMedia(string(types.JSONPatchType), string(types.MergePatchType), string(types.StrategicMergePatchType))
+	}
+	return nil, nil, unsupportedMedia(string(types.JSONPatchType), string(types.MergePatchType))
+}
+
+// patchObject checks that a merge patch is a JSON object, and names the fields
+// that it has twice.
+func patchObject(body []byte) (strict []string, err error) {
+	var patch map[string]any
+	twice, err := kjson.UnmarshalStrict(body, &patch, kjson.DisallowDuplicateFields)
+	if err != nil {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("read patch: %v", err))
+	}
+	if patch == nil {
+		return nil, apierrors.NewBadRequest("read patch: it must be a JSON object")
+	}
+	for _, t := range twice {
+		strict = append(strict, t.Error())
+	}
+	return strict, nil
+}
+
+func (r *request) jsonPatch(body []byte) (patcher, error) {
+	patch, err := jsonpatch.DecodePatch(body)
+	if err != nil {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("read patch: %v", err))
+	}
+	if len(patch) > maxPatchOperations {
+		return nil, apierrors.NewRequestEntityTooLargeError(
+			fmt.Sprintf("the allowed maximum operations in a JSON patch is %d, got %d", maxPatchOperations, len(patch)))
+	}
+	return func(live []byte) ([]byte, error) {
+		after, err := patch.Apply(live)
+		if err != nil {
+			return nil, apierrors.NewInvalid(r.groupKind(), r.target.name, field.ErrorList{
+				field.Invalid(field.NewPath("patch"), field.OmitValueType{}, err.Error()),
+			})
+		}
+		return after, nil
+	}, nil
+}
+
+// strategic merges by what the Go type of the kind says of its lists.
+func (s *Server) strategic(r *request, body []byte) patcher {
+	return func(live []byte) ([]byte, error) {
+		sample, err := s.typed.sample(r.gvk())
+		if err != nil {
+			return nil, err
+		}
+		return refusePatch(strategicpatch.StrategicMergePatch(live, body, sample))
+	}
+}
+
+// refusePatch says of a patch that can't be applied whether it is malformed.
+func refusePatch(after []byte, err error) ([]byte, error) {
+	switch {
+	case err == nil:
+		return after, nil
+	case errors.Is(err, mergepatch.ErrBadJSONDoc), errors.Is(err, mergepatch.ErrBadPatchFormatForPrimitiveList),
+		errors.Is(err, mergepatch.ErrBadPatchFormatForRetainKeys), errors.Is(err, mergepatch.ErrBadPatchFormatForSetElementOrderList),
+		errors.Is(err, mergepatch.ErrUnsupportedStrategicMergePatchFormat):
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("apply patch: %v", err))
+	}
+	refused := apierrors.NewBadRequest(fmt.Sprintf("apply patch: %v", err))
+	refused.ErrStatus.Code, refused.ErrStatus.Reason = http.StatusUnprocessableEntity, metav1.StatusReasonInvalid
+	return nil, refused
+}

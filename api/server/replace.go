@@ -1,0 +1,92 @@
+package server
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/powernode/powernode/api"
+)
+
+// errStale: the client named a resourceVersion that is no longer the live one.
+var errStale = fmt.Errorf("stale: %w", api.ErrConflict)
+
+func (d document) clone() document {
+	return document{runtime.DeepCopyJSON(d.fields), d.strict}
+}
+
+// replace stores what a client wants the live object, or its status, to be.
+func (s *Server) replace(ctx context.Context, r *request, live *api.Object, doc document) (*api.Object, error) {
+	if err := r.sameObject(live, doc.fields); err != nil {
+		return nil, err
+	}
+	if r.target.subresource == "status" {
+		return s.replaceStatus(ctx, r, live, doc)
+	}
+	if r.kind.StatusSubresource {
+		delete(doc.fields, "status")
+	}
+	obj, err := r.object(doc, live)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.place(obj); err != nil {
+		return nil, err
+	}
+	obj.ResourceVersion, obj.UID, obj.Generation = live.ResourceVersion, live.UID, live.Generation
+	obj.Status = live.Status
+	obj.CreationTimestamp = live.CreationTimestamp
+	obj.DeletionTimestamp, obj.DeletionGracePeriodSeconds = live.DeletionTimestamp, live.DeletionGracePeriodSeconds
+	if err := s.admit(ctx, r, live, obj); err != nil {
+		return nil, err
+	}
+	return s.cfg.Store.Update(ctx, obj, r.writing()...)
+}
+
+// sameObject checks that the document still speaks of the live object, in the
+// state that the client knows, when it says which.
+func (r *request) sameObject(live *api.Object, doc map[string]any) error {
+	meta, ok := doc["metadata"].(map[string]any)
+	if !ok && doc["metadata"] != nil {
+		return nil // of a wrong type: the schema tells
+	}
+	if version, _ := meta["resourceVersion"].(string); version != "" && version != live.ResourceVersion {
+		return errStale
+	}
+	if name, _ := meta["name"].(string); name != live.Name {
+		return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", name, live.Name))
+	}
+	uid, _ := meta["uid"].(string)
+	switch {
+	case uid == "" || uid == string(live.UID):
+		return nil
+	case r.verb == "patch":
+		return apierrors.NewInvalid(r.groupKind(), live.Name, field.ErrorList{
+			field.Invalid(field.NewPath("metadata", "uid"), uid, "field is immutable"),
+		})
+	}
+	return apierrors.NewConflict(r.groupResource(), live.Name,
+		fmt.Errorf("Precondition failed: UID in precondition: %s, UID in object meta: %s", uid, live.UID))
+}
+
+// replaceStatus takes nothing but the status out of the document.
+func (s *Server) replaceStatus(ctx context.Context, r *request, live *api.Object, doc document) (*api.Object, error) {
+	wanted, err := r.fieldsOf(live)
+	if err != nil {
+		return nil, err
+	}
+	delete(wanted, "status")
+	if status, ok := doc.fields["status"]; ok {
+		wanted["status"] = status
+	}
+	obj, err := r.object(document{wanted, doc.strict}, live)
+	if err != nil {
+		return nil, err
+	}
+	updated := live.Clone()
+	updated.Status = obj.Status
+	return s.cfg.Store.UpdateStatus(ctx, updated, r.writing()...)
+}

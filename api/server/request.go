@@ -1,0 +1,133 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/labstack/echo/v4"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/schemas"
+)
+
+// request is a resource request that was understood: what is asked of which kind.
+type request struct {
+	echo   echo.Context
+	http   *http.Request
+	kind   *schemas.Kind
+	target target
+	verb   string
+	form   form
+	query  url.Values
+	user   User
+}
+
+// Context ends when the client goes away.
+func (r *request) Context() context.Context { return r.http.Context() }
+
+// key names the object of the request.
+func (r *request) key() api.Key {
+	return api.Key{Kind: r.kind.Key(), Namespace: r.target.namespace, Name: r.target.name}
+}
+
+func (r *request) groupResource() schema.GroupResource {
+	return schema.GroupResource{Group: r.kind.Group, Resource: r.kind.Plural}
+}
+
+func (r *request) groupKind() schema.GroupKind {
+	return schema.GroupKind{Group: r.kind.Group, Kind: r.kind.Kind}
+}
+
+// resource is the handler of everything below /api/VERSION and /apis/GROUP/VERSION.
+func (s *Server) resource(c echo.Context) error {
+	i := infoOf(c)
+	t, ok := parsePath(c.Request().URL.Path)
+	if !ok {
+		return noSuchPath()
+	}
+	i.target = t
+	if t.resource == "" {
+		return s.resourceList(c, t)
+	}
+	if v, ok := findVirtual(t); ok {
+		return s.review(c, v)
+	}
+	kind, ok := s.catalog.find(t.group, t.version, t.resource)
+	if !ok || (t.namespace != "" && !kind.Namespaced) || (t.namespace == "" && kind.Namespaced && t.name != "") {
+		return noSuchPath()
+	}
+	i.verb, i.resource = verbOf(c.Request(), t), kind.Plural
+	r := &request{echo: c, http: c.Request(), kind: kind, target: t, verb: i.verb, query: c.Request().URL.Query(), user: i.user}
+	return s.serve(r)
+}
+
+// serve hands an understood request to the handler of its verb.
+func (s *Server) serve(r *request) error {
+	if sub, ok := s.cfg.Subresources[r.kind.Key()][r.target.subresource]; ok && r.target.subresource != "" {
+		return s.subresource(r, sub)
+	}
+	if r.target.rest != "" || (r.target.subresource != "" && (r.target.subresource != "status" || !r.kind.StatusSubresource)) {
+		return noSuchPath()
+	}
+	handle, ok := s.verbs(r)[r.verb]
+	if !ok {
+		return apierrors.NewMethodNotSupported(r.groupResource(), r.http.Method)
+	}
+	var err error
+	if r.form, err = s.negotiated(r); err != nil {
+		return err
+	}
+	return handle(r)
+}
+
+// verbs are what can be done with a collection, an object or its status.
+func (s *Server) verbs(r *request) map[string]func(*request) error {
+	switch {
+	case r.target.subresource == "status":
+		return map[string]func(*request) error{"get": s.get, "update": s.update, "patch": s.patch}
+	case r.target.name != "":
+		return map[string]func(*request) error{"get": s.get, "update": s.update, "patch": s.patch, "delete": s.delete}
+	case r.kind.Namespaced && r.target.namespace == "":
+		return map[string]func(*request) error{"list": s.list, "watch": s.watch}
+	}
+	verbs := map[string]func(*request) error{"list": s.list, "watch": s.watch, "create": s.create}
+	if collectable(r.kind) {
+		verbs["deletecollection"] = s.deleteCollection
+	}
+	return verbs
+}
+
+// negotiated is the form of the answer.
+func (s *Server) negotiated(r *request) (form, error) {
+	f, err := negotiate(r.http.Header.Get("Accept"), r.verb == "list" || r.verb == "watch")
+	if err != nil || !f.table() {
+		return f, err
+	}
+	switch f.include = r.query.Get("includeObject"); f.include {
+	case "":
+		f.include = "Metadata"
+	case "None", "Metadata", "Object":
+	default:
+		return f, apierrors.NewBadRequest(`query parameter includeObject: must be one of: "None", "Metadata", "Object"`)
+	}
+	return f, nil
+}
+
+// subresource reads the object and lets the kind answer for what lies below it.
+// The answer may last; it ends when the server drains.
+func (s *Server) subresource(r *request, sub api.Subresource) error {
+	if r.verb != "get" {
+		return apierrors.NewMethodNotSupported(r.groupResource(), r.http.Method)
+	}
+	obj, err := s.cfg.Store.Get(r.Context(), r.key())
+	if err != nil {
+		return err
+	}
+	infoOf(r.echo).streaming = true
+	ctx, end := s.streams.begin(r.Context())
+	defer end()
+	return sub(r.echo.Response(), r.http.WithContext(ctx), obj, r.target.rest)
+}

@@ -1,0 +1,124 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/schemas"
+	"github.com/powernode/powernode/store"
+)
+
+// encodedBytes bounds what is kept of encoded objects.
+const encodedBytes = 64 << 20
+
+// Config is what a Server serves. Store, Kinds and Authenticate are needed; a
+// server without Tasks has no runner endpoints, and then needs no Logs and Blobs.
+type Config struct {
+	Store store.Store
+	Tasks store.Tasks
+	Logs  store.Logs
+	Blobs store.Blobs
+	Kinds []*schemas.Kind
+	// Admission has the rules of kinds that a schema can't say, by qualified kind.
+	Admission map[string]api.Admission
+	// Subresources are what lies below objects, by qualified kind and by name.
+	Subresources map[string]map[string]api.Subresource
+	// Authenticate tells whose a bearer token is. Tokens makes one.
+	Authenticate func(token string) (User, bool)
+	// Registry takes the metrics of the server and is served at /metrics; a new one when nil.
+	Registry *prometheus.Registry
+	// Log takes a line a request and what went wrong in the server; nothing when nil.
+	Log *slog.Logger
+	// Ready tells why the server can't do its work now; always ready when nil.
+	Ready func(context.Context) error
+	// GitVersion, GitCommit and BuildDate are told by /version. Clients go by the
+	// minor version of Kubernetes that GitVersion starts with: v1.32.0+powernode by default.
+	GitVersion, GitCommit, BuildDate string
+}
+
+// Server is the API as an http.Handler. It is safe for concurrent use.
+type Server struct {
+	cfg       Config
+	echo      *echo.Echo
+	catalog   *catalog
+	typed     *typed
+	openapi   openapiDocs
+	encodings encodings
+	streams   streams
+	metrics   *metrics
+}
+
+// New makes a Server; it serves until its caller's http.Server stops.
+func New(cfg Config) (*Server, error) {
+	if cfg.Store == nil || len(cfg.Kinds) == 0 || cfg.Authenticate == nil {
+		return nil, errors.New("api server: Store, Kinds and Authenticate must be set")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Registry == nil {
+		cfg.Registry = prometheus.NewRegistry()
+	}
+	s := &Server{cfg: cfg, encodings: encodings{budget: encodedBytes}}
+	var err error
+	if s.catalog, err = newCatalog(cfg.Kinds); err != nil {
+		return nil, err
+	}
+	if s.typed, err = newTyped(); err != nil {
+		return nil, err
+	}
+	if s.openapi, err = newOpenAPI(s.catalog); err != nil {
+		return nil, err
+	}
+	if s.metrics, err = newMetrics(cfg.Registry); err != nil {
+		return nil, err
+	}
+	limitCopies()
+	s.route()
+	return s, nil
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// Drain ends all watches, followed logs and long polls, now and from now on, and
+// makes /readyz fail: so that http.Server.Shutdown, called after it, returns when the
+// short requests are done.
+func (s *Server) Drain() { s.streams.drain() }
+
+func (s *Server) route() {
+	e := echo.New()
+	s.echo = e
+	e.HTTPErrorHandler = s.fail
+	e.Use(identify, s.observe, s.recover, s.authenticate)
+
+	e.GET("/version", s.version)
+	for _, path := range []string{"/healthz", "/livez"} {
+		e.GET(path, s.alive)
+	}
+	e.GET("/readyz", s.readyz)
+	e.GET("/health", s.health)
+	e.GET("/health/live", s.healthLive)
+	e.GET("/health/ready", s.health)
+	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{})))
+
+	e.GET("/api", s.coreVersions)
+	e.GET("/api/", s.coreVersions)
+	e.GET("/apis", s.groups)
+	e.GET("/apis/", s.groups)
+	e.GET("/apis/:group", s.group)
+	e.Any("/api/*", s.resource)
+	e.Any("/apis/:group/*", s.resource)
+	e.GET("/openapi/v3", s.openapiIndex)
+	e.GET("/openapi/v3/*", s.openapiDocument)
+	if s.cfg.Tasks != nil {
+		s.routeRunner(e.Group("/runner/v1"))
+	}
+}
