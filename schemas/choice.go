@@ -49,7 +49,9 @@ func meaning(s *Schema) string {
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		say(true, "%s %s", name, meaning(s.Properties[name]))
 	}
-	say(s.Items != nil, "items %s", meaning(or(s.Items)))
+	if s.Items != nil {
+		say(true, "items %s", meaning(s.Items))
+	}
 	if s.Not != nil {
 		say(true, "not (%s)", meaning(s.Not))
 	}
