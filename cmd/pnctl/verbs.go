@@ -1,0 +1,109 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/kubectl/pkg/cmd/annotate"
+	"k8s.io/kubectl/pkg/cmd/apiresources"
+	"k8s.io/kubectl/pkg/cmd/apply"
+	"k8s.io/kubectl/pkg/cmd/auth"
+	"k8s.io/kubectl/pkg/cmd/completion"
+	cmdconfig "k8s.io/kubectl/pkg/cmd/config"
+	"k8s.io/kubectl/pkg/cmd/create"
+	"k8s.io/kubectl/pkg/cmd/delete"
+	"k8s.io/kubectl/pkg/cmd/describe"
+	"k8s.io/kubectl/pkg/cmd/diff"
+	"k8s.io/kubectl/pkg/cmd/edit"
+	"k8s.io/kubectl/pkg/cmd/events"
+	"k8s.io/kubectl/pkg/cmd/explain"
+	"k8s.io/kubectl/pkg/cmd/get"
+	"k8s.io/kubectl/pkg/cmd/kustomize"
+	"k8s.io/kubectl/pkg/cmd/label"
+	"k8s.io/kubectl/pkg/cmd/options"
+	"k8s.io/kubectl/pkg/cmd/patch"
+	"k8s.io/kubectl/pkg/cmd/replace"
+	cmdutil "k8s.io/kubectl/pkg/cmd/util"
+	"k8s.io/kubectl/pkg/cmd/wait"
+	utilcomp "k8s.io/kubectl/pkg/util/completion"
+	"k8s.io/kubectl/pkg/util/templates"
+)
+
+// ourVerbs are those that kubectl does not have, or has for pods only.
+func ourVerbs(f cmdutil.Factory, s *session) templates.CommandGroups {
+	return templates.CommandGroups{{
+		Message: "Run and Watch:",
+		Commands: []*cobra.Command{
+			newCmdRun(f, s), newCmdLogs(f, s), newCmdCancel(f, s), newCmdArtifacts(f, s),
+		},
+	}}
+}
+
+// embeddedVerbs are kubectl's own, in the groups of pnctl's help.
+func embeddedVerbs(f cmdutil.Factory, streams genericiooptions.IOStreams) templates.CommandGroups {
+	const name = "pnctl"
+	getCmd := get.NewCmdGet(name, f, streams)
+	getCmd.ValidArgsFunction = utilcomp.ResourceTypeAndNameCompletionFunc(f)
+	return templates.CommandGroups{
+		{Message: "Look:", Commands: []*cobra.Command{
+			getCmd, describe.NewCmdDescribe(name, f, streams), explain.NewCmdExplain(name, f, streams),
+			events.NewCmdEvents(f, streams), wait.NewCmdWait(f, streams),
+		}},
+		{Message: "Declare:", Commands: []*cobra.Command{
+			apply.NewCmdApply(name, f, streams), diff.NewCmdDiff(f, streams),
+			only(create.NewCmdCreate(f, streams), "namespace", "secret", "configmap"),
+			replace.NewCmdReplace(f, streams), kustomize.NewCmdKustomize(streams),
+		}},
+		{Message: "Change:", Commands: []*cobra.Command{
+			edit.NewCmdEdit(f, streams), patch.NewCmdPatch(f, streams), label.NewCmdLabel(f, streams),
+			annotate.NewCmdAnnotate(name, f, streams), delete.NewCmdDelete(f, streams),
+		}},
+		{Message: "Settings:", Commands: []*cobra.Command{
+			cmdconfig.NewCmdConfig(f, clientcmd.NewDefaultPathOptions(), streams),
+			only(auth.NewCmdAuth(f, streams), "can-i", "whoami"),
+			completion.NewCmdCompletion(streams.Out, "# completion for pnctl\n"),
+		}},
+	}
+}
+
+// otherVerbs stand below the groups in the help.
+func otherVerbs(f cmdutil.Factory, streams genericiooptions.IOStreams) []*cobra.Command {
+	return []*cobra.Command{
+		apiresources.NewCmdAPIResources(f, streams), apiresources.NewCmdAPIVersions(f, streams),
+		newCmdVersion(f, streams.Out), options.NewCmdOptions(streams.Out),
+	}
+}
+
+// only keeps the named subcommands: the others are of kinds that the server does not have.
+func only(cmd *cobra.Command, names ...string) *cobra.Command {
+	for _, sub := range cmd.Commands() {
+		kept := false
+		for _, name := range names {
+			kept = kept || sub.Name() == name
+		}
+		if !kept {
+			cmd.RemoveCommand(sub)
+		}
+	}
+	return cmd
+}
+
+// leftOut are kubectl's verbs that pnctl does not have, with the reason. A test
+// compares the list with kubectl's own.
+func leftOut() map[string]string {
+	const pods = "it works on pods only, which the server does not have"
+	const nodes = "it works on nodes of a Kubernetes cluster only; hosts are `pnctl get dockerhosts`"
+	const workloads = "it works on Kubernetes' own workloads only; change the object itself with `pnctl edit` or `pnctl apply`"
+	return map[string]string{
+		"attach": pods, "cp": pods, "debug": pods, "exec": pods, "port-forward": pods,
+		"top": nodes, "drain": nodes, "cordon": nodes, "uncordon": nodes, "taint": nodes,
+		"rollout": workloads, "expose": workloads, "autoscale": workloads, "set": workloads,
+		"scale":        "no kind of this version has a number of copies to change",
+		"certificate":  "the server signs no certificates",
+		"cluster-info": "there are no cluster services to list; `pnctl version` and `pnctl config view` name the server",
+		"proxy":        "the server's API takes the kubeconfig's token directly: curl -H \"Authorization: Bearer ...\"",
+		"plugin":       "it runs no plugins",
+		"kuberc":       "it has no preferences beside the kubeconfig",
+		"alpha":        "there is nothing in it",
+	}
+}
