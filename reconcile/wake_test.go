@@ -16,9 +16,9 @@ import (
 )
 
 // counting makes a controller that counts its passes.
-func counting(n *int) funcs {
+func counting(n *counter) funcs {
 	return funcs{reconcile: func(context.Context, *object) (reconcile.Result, error) {
-		*n++
+		n.add()
 		return reconcile.Done, nil
 	}}
 }
@@ -84,11 +84,11 @@ func TestWhatBringsAnObjectBack(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			inFakeTime(t, func(t *testing.T) {
-				passes := 0
+				var passes counter
 				w := reconciletest.Settle(t, widgets(counting(&passes)), newWidget("default/a", 1))
-				equal(t, "passes at first", passes, 1)
+				equal(t, "passes at first", passes.n(), 1)
 				c.do(t, w)
-				equal(t, "passes more", passes-1, c.want)
+				equal(t, "passes more", passes.n()-1, c.want)
 			})
 		})
 	}
@@ -131,27 +131,27 @@ func TestAMissingObjectWakesWhoAskedForItWhenItArrivesChangesAndGoes(t *testing.
 
 func TestOnlyTheLastPassesReadsCount(t *testing.T) {
 	inFakeTime(t, func(t *testing.T) {
-		passes := 0
+		var passes counter
 		f := funcs{reconcile: func(ctx context.Context, obj *object) (reconcile.Result, error) {
-			passes++
+			passes.add()
 			return reading.reconcile(ctx, obj)
 		}}
 		w := reconciletest.Settle(t, widgets(f), secret("default/s", "1"), secret("default/t", "1"),
 			reconciletest.Object(widget, "default/a", widgetSpec{Ref: "s"}))
 		w.Apply(reconciletest.Object(widget, "default/a", widgetSpec{Ref: "t"}))
-		before := passes
+		before := passes.n()
 		w.Apply(secret("default/s", "2"))
-		equal(t, "passes for what is not read any more", passes-before, 0)
+		equal(t, "passes for what is not read any more", passes.n()-before, 0)
 		w.Apply(secret("default/t", "2"))
-		equal(t, "passes for what is read", passes-before, 1)
+		equal(t, "passes for what is read", passes.n()-before, 1)
 	})
 }
 
 func TestAListWakesForWhatMatchesBeforeOrAfterTheChange(t *testing.T) {
 	inFakeTime(t, func(t *testing.T) {
-		passes := 0
+		var passes counter
 		f := funcs{reconcile: func(ctx context.Context, obj *object) (reconcile.Result, error) {
-			passes++
+			passes.add()
 			found, err := obj.Objects.List(ctx, "Secret", obj.Namespace, labels.SelectorFromSet(labels.Set{"v": "1"}))
 			obj.Status.Seen = fmt.Sprint(len(found))
 			return reconcile.Done, err
@@ -172,9 +172,9 @@ func TestAListWakesForWhatMatchesBeforeOrAfterTheChange(t *testing.T) {
 			{"one that matches goes", func() { w.Delete("Secret", "default/t") }, 1, "0"},
 		}
 		for _, step := range steps {
-			before := passes
+			before := passes.n()
 			step.do()
-			equal(t, step.name+": passes", passes-before, step.passes)
+			equal(t, step.name+": passes", passes.n()-before, step.passes)
 			equal(t, step.name+": seen", statusOf(w, "default/a").Seen, step.seen)
 		}
 	})
@@ -203,25 +203,25 @@ func TestAChangeRightAfterTheFirstReadOfAKindIsNotMissed(t *testing.T) {
 
 func TestAnObjectIsNotWokenByItsOwnStatusThoughItListsItself(t *testing.T) {
 	inFakeTime(t, func(t *testing.T) {
-		passes := 0
+		var passes counter
 		f := funcs{reconcile: func(ctx context.Context, obj *object) (reconcile.Result, error) {
-			passes++
-			obj.Status.Seen = fmt.Sprint(passes) // another status each time
+			passes.add()
+			obj.Status.Seen = fmt.Sprint(passes.n()) // another status each time
 			_, err := obj.Objects.List(ctx, widget, "", nil)
 			return reconcile.Done, err
 		}}
 		reconciletest.Settle(t, widgets(f), newWidget("default/a", 1))
-		equal(t, "passes", passes, 1)
+		equal(t, "passes", passes.n(), 1)
 	})
 }
 
 func TestAnotherPassAfterAHintDuringOne(t *testing.T) {
 	inFakeTime(t, func(t *testing.T) {
-		passes := 0
+		var passes counter
 		var w *reconciletest.World
 		f := funcs{reconcile: func(ctx context.Context, obj *object) (reconcile.Result, error) {
-			passes++
-			if passes == 1 {
+			passes.add()
+			if passes.n() == 1 {
 				time.Sleep(time.Second)
 			}
 			return reconcile.Done, nil
@@ -230,26 +230,26 @@ func TestAnotherPassAfterAHintDuringOne(t *testing.T) {
 		for range 5 {
 			w.Hint(widget, "default/a")
 		}
-		equal(t, "passes begun", passes, 1)
+		equal(t, "passes begun", passes.n(), 1)
 		w.Advance(time.Second)
-		equal(t, "passes in all", passes, 2)
+		equal(t, "passes in all", passes.n(), 2)
 	})
 }
 
 func TestResultAfterBringsAnotherPass(t *testing.T) {
 	inFakeTime(t, func(t *testing.T) {
-		passes := 0
+		var passes counter
 		f := funcs{reconcile: func(context.Context, *object) (reconcile.Result, error) {
-			passes++
+			passes.add()
 			return reconcile.Result{After: time.Minute}, nil
 		}}
 		w := reconciletest.Settle(t, widgets(f), newWidget("default/a", 1))
 		w.Advance(59 * time.Second)
-		equal(t, "passes", passes, 1)
+		equal(t, "passes", passes.n(), 1)
 		w.Advance(time.Second)
-		equal(t, "passes", passes, 2)
+		equal(t, "passes", passes.n(), 2)
 		w.NoWrites(func() { w.Advance(time.Hour) })
-		equal(t, "passes", passes, 62)
+		equal(t, "passes", passes.n(), 62)
 	})
 }
 

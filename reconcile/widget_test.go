@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -57,6 +58,12 @@ func newWidget(name string, size int) *api.Object {
 func statusOf(w *reconciletest.World, name string) widgetStatus {
 	return reconciletest.Get[widgetSpec, widgetStatus](w, widget, name).Status
 }
+
+// counter counts what controllers do at once.
+type counter struct{ v atomic.Int64 }
+
+func (c *counter) add() int { return int(c.v.Add(1)) }
+func (c *counter) n() int   { return int(c.v.Load()) }
 
 // inFakeTime runs a test in a bubble.
 func inFakeTime(t *testing.T, test func(t *testing.T)) {

@@ -1,10 +1,6 @@
 package reconciletest
 
-import (
-	"encoding/json"
-
-	"github.com/powernode/powernode/store"
-)
+import "encoding/json"
 
 // Event is what was recorded about an object.
 type Event struct {
@@ -15,12 +11,9 @@ type Event struct {
 // Events lists what was recorded about an object, by the name of the Event.
 func (w *World) Events(kind, name string) []Event {
 	w.t.Helper()
-	list, err := w.Store.List(w.t.Context(), "Event", store.ListOptions{})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	about := Object(kind, name, nil)
 	var events []Event
-	for _, obj := range list.Items {
+	for _, obj := range w.List("Event") {
 		raw, err := json.Marshal(obj)
 		if err != nil {
 			w.t.Fatal(err)
@@ -32,7 +25,6 @@ func (w *World) Events(kind, name string) []Event {
 		if err := json.Unmarshal(raw, &e); err != nil {
 			w.t.Fatal(err)
 		}
-		about := Object(kind, name, nil)
 		if o := e.InvolvedObject; o.Kind == about.Kind && o.APIVersion == about.APIVersion &&
 			o.Namespace == about.Namespace && o.Name == about.Name {
 			events = append(events, e.Event)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/reconcile"
+	"github.com/powernode/powernode/store"
 )
 
 // Key names an object by its qualified kind and "namespace/name", or "name" alone outside namespaces.
@@ -103,4 +104,14 @@ func (w *World) Ready(kind, name string) string {
 		return fmt.Sprintf("%s %s", c.Status, c.Reason)
 	}
 	return fmt.Sprintf("%s %s: %s", c.Status, c.Reason, c.Message)
+}
+
+// List reads all objects of a kind, by namespace and name.
+func (w *World) List(kind string) []*api.Object {
+	w.t.Helper()
+	list, err := w.Store.List(w.t.Context(), kind, store.ListOptions{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return list.Items
 }

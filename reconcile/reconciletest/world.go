@@ -94,6 +94,12 @@ func (w *World) Restart() {
 	w.start()
 }
 
+// Become is Restart with other kinds, as a new version of the program may have.
+func (w *World) Become(kinds []reconcile.Kind) {
+	w.kinds = kinds
+	w.Restart()
+}
+
 // Crash ends the Manager as a kill would: from this moment on nothing of it
 // reaches the store. Then it starts a new one on the same store.
 func (w *World) Crash() {
