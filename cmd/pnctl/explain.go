@@ -60,14 +60,8 @@ func (s *session) credentials() string {
 		return "the token came from --token"
 	}
 	user := *s.flags.AuthInfoName
-	if raw, err := s.flags.ToRawKubeConfigLoader().RawConfig(); err == nil && user == "" {
-		name := raw.CurrentContext
-		if *s.flags.Context != "" {
-			name = *s.flags.Context
-		}
-		if c := raw.Contexts[name]; c != nil {
-			user = c.AuthInfo
-		}
+	if raw, err := s.flags.ToRawKubeConfigLoader().RawConfig(); err == nil {
+		user = s.userName(raw)
 	}
 	if user == "" {
 		return fmt.Sprintf("the kubeconfig %s names no user", s.configuration())

@@ -35,6 +35,7 @@ func newSession(config search, streams genericiooptions.IOStreams) *session {
 // wrap completes every client's configuration.
 func (s *session) wrap(c *rest.Config) *rest.Config {
 	c.UserAgent = "pnctl/" + ownVersion().Version
+	s.withToken(c)
 	c.WarningHandler = rest.NewWarningWriter(s.ErrOut, rest.WarningWriterOptions{
 		Deduplicate: true, Color: printers.AllowsColorOutput(s.ErrOut)})
 	c.Wrap(func(next http.RoundTripper) http.RoundTripper { return s.witness.watch(next) })
@@ -61,10 +62,9 @@ func (s *session) check() error {
 	switch {
 	case *s.flags.APIServer != "":
 		return nil
+	case *s.flags.KubeConfig != "" && !fileExists(*s.flags.KubeConfig):
+		return fmt.Errorf("the kubeconfig %s does not exist", s.configuration())
 	case *s.flags.KubeConfig != "":
-		if !fileExists(*s.flags.KubeConfig) {
-			return fmt.Errorf("the kubeconfig %s does not exist", s.configuration())
-		}
 	case s.config.Found == nil:
 		return noConfig(s.config)
 	case s.config.Found.Named && !anyExists(s.config.Found.Paths):
@@ -135,6 +135,21 @@ func (g getter) ToRESTMapper() (meta.RESTMapper, error) {
 	return g.ConfigFlags.ToRESTMapper()
 }
 
+// ToRawKubeConfigLoader gives commands the namespace, before they make any client.
 func (g getter) ToRawKubeConfigLoader() clientcmd.ClientConfig {
-	return g.ConfigFlags.ToRawKubeConfigLoader()
+	return checked{g.ConfigFlags.ToRawKubeConfigLoader(), g.session}
+}
+
+type loader = clientcmd.ClientConfig
+
+type checked struct {
+	loader
+	session *session
+}
+
+func (c checked) Namespace() (string, bool, error) {
+	if err := c.session.check(); err != nil {
+		return "", false, err
+	}
+	return c.loader.Namespace()
 }
