@@ -8,8 +8,9 @@ import (
 	"github.com/powernode/powernode/schemas"
 )
 
-// Lint tells what a schema that works still lacks for people: descriptions, and
-// keywords that have no effect on a value of their type.
+// Lint tells what a schema that works still lacks for people: descriptions;
+// keywords that have no effect on a value of their type; and names that YAML
+// takes for something else.
 func Lint(k *schemas.Kind) (problems []string) {
 	if k.Description == "" {
 		problems = append(problems, k.Kind+": no description")
@@ -38,6 +39,9 @@ func lint(path string, s *schemas.Schema) (problems []string) {
 		problems = append(problems, path+": "+useless+" has no effect on type "+s.Type)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+		if slices.Contains([]string{"y", "n", "yes", "no", "on", "off", "true", "false"}, strings.ToLower(name)) {
+			problems = append(problems, path+"."+name+": YAML reads this name as a boolean, unless people quote it; choose another")
+		}
 		problems = append(problems, lint(path+"."+name, s.Properties[name])...)
 	}
 	if s.AdditionalProperties != nil {
