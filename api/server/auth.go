@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -64,7 +65,7 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		if open(path) {
 			return next(c)
 		}
-		user, ok := s.userOf(c.Request().Header.Get("Authorization"))
+		user, ok := s.userOf(c.Request())
 		if !ok {
 			c.Response().Header().Set("WWW-Authenticate", `Bearer realm="powernode"`)
 			return apierrors.NewUnauthorized("Unauthorized: send a valid token in the header Authorization: Bearer TOKEN")
@@ -80,10 +81,17 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-func (s *Server) userOf(header string) (User, bool) {
+// userOf knows the bearer of a token. The token may also come as the password of
+// basic authentication: kubectl sends no bearer token over plain HTTP, but
+// it does send what the server's URL in a kubeconfig holds.
+func (s *Server) userOf(r *http.Request) (User, bool) {
+	header := r.Header.Get(echo.HeaderAuthorization)
+	if _, password, ok := r.BasicAuth(); ok {
+		header = "Bearer " + password
+	}
 	scheme, token, _ := strings.Cut(header, " ")
 	token = strings.TrimSpace(token)
-	if !strings.EqualFold(scheme, "Bearer") || token == "" || s.cfg.Authenticate == nil {
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return User{}, false
 	}
 	return s.cfg.Authenticate(token)
