@@ -144,9 +144,10 @@ type ContainerInstanceStatus struct {
 	RetryAt *metav1.Time `json:"retryAt,omitempty"`
 	// Restarts of a Service's container; ShortRuns counts the latest ones in a row
 	// that ran for less than a minute, which is what the pause before the next grows with.
-	Restarts   int         `json:"restarts"`
-	ShortRuns  int         `json:"shortRuns,omitempty"`
-	Executions []Execution `json:"executions,omitempty"` // earlier ones, newest first, at most 10
+	Restarts    int          `json:"restarts"`
+	ShortRuns   int          `json:"shortRuns,omitempty"`
+	RestartedAt *metav1.Time `json:"restartedAt,omitempty"` // the latest restart or attempt
+	Executions  []Execution  `json:"executions,omitempty"`  // earlier ones, newest first, at most 10
 }
 
 // Execution is one go at what the spec says: a Job's work, or the life of a
