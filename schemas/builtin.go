@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-//go:embed *
+//go:embed *.yaml core/*.yaml meta/*.yaml
 var documents embed.FS
 
 // Builtin makes all kinds that are a part of the program, ordered by group and
