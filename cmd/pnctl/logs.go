@@ -24,6 +24,7 @@ type logsOptions struct {
 	tail       int
 	timestamps bool
 	attempt    int
+	execution  string
 }
 
 func newCmdLogs(f cmdutil.Factory, s *session) *cobra.Command {
@@ -64,7 +65,8 @@ With --follow the log is told as it grows, through restarts of the server, to it
 	flags.StringVar(&o.step, "step", "", "Of a run: this step alone.")
 	flags.IntVar(&o.tail, "tail", -1, "Start with this many of the latest lines; all when negative.")
 	flags.BoolVar(&o.timestamps, "timestamps", false, "Of a container: put the time in front of each line.")
-	flags.IntVar(&o.attempt, "attempt", 0, "An earlier attempt of a step, or execution of a container; the latest when 0.")
+	flags.IntVar(&o.attempt, "attempt", 0, "An earlier attempt of a step or of a Job; the latest when 0.")
+	flags.StringVar(&o.execution, "execution", "", "Of a container: an earlier execution, as status.executions lists them.")
 	cmdutil.CheckErr(cmd.RegisterFlagCompletionFunc("step", completeSteps(f)))
 	return cmd
 }
@@ -98,6 +100,9 @@ func (o *logsOptions) ofPipeline(ctx context.Context, name string) error {
 }
 
 func (o *logsOptions) ofRun(ctx context.Context, name string) error {
+	if o.execution != "" {
+		return errors.New("--execution: only containerinstances (ci/NAME) have executions; see --attempt")
+	}
 	if o.timestamps {
 		return errors.New("--timestamps: the logs of a run's steps carry no times; they are in `pnctl get pr/" + name + " -o yaml`")
 	}
