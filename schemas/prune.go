@@ -1,8 +1,8 @@
 package schemas
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -11,47 +11,80 @@ import (
 // Prune removes from doc, in place, the fields that the kind does not have and
 // names them, in order: `unknown field "spec.steps[2].bogus"`.
 func (k *Kind) Prune(doc map[string]any) (unknown []string) {
-	for _, at := range prune(nil, doc, k.Schema, nil) {
-		unknown = append(unknown, fmt.Sprintf("unknown field %q", at))
+	var p pruner
+	p.value(doc, k.Schema)
+	slices.SortFunc(p.found, func(a, b []segment) int { return slices.CompareFunc(a, b, compareSegments) })
+	for _, place := range p.found {
+		unknown = append(unknown, fmt.Sprintf("unknown field %q", pathOf(place)))
 	}
 	return unknown
 }
 
-// prune appends the paths of what it removed below at to found.
-func prune(at *field.Path, v any, s *Schema, found []string) []string {
-	switch v := v.(type) {
-	case map[string]any:
-		return pruneObject(at, v, s, found)
-	case []any:
-		if s.Items == nil {
-			return found
-		}
-		for i, item := range v {
-			found = prune(at.Index(i), item, s.Items, found)
-		}
-	}
-	return found
+// pruner walks through a document. It remembers where it is as cheaply as it
+// can, since most documents have nothing to prune.
+type pruner struct {
+	here  []segment
+	found [][]segment
 }
 
-func pruneObject(at *field.Path, doc map[string]any, s *Schema, found []string) []string {
+// segment is one step of a path: a field, a key of a map, or else an index.
+type segment struct {
+	name          string
+	index         int
+	isKey, isItem bool
+}
+
+func (p *pruner) value(v any, s *Schema) {
+	switch v := v.(type) {
+	case map[string]any:
+		p.object(v, s)
+	case []any:
+		if s.Items == nil {
+			return // a wrong type: Validate tells
+		}
+		for i, item := range v {
+			p.below(segment{index: i, isItem: true}, item, s.Items)
+		}
+	}
+}
+
+func (p *pruner) object(doc map[string]any, s *Schema) {
 	if s.Type != "object" && !s.PreserveUnknownFields {
-		return found // a wrong type: Validate tells
+		return // a wrong type: Validate tells
 	}
-	if len(doc) == 0 || (s.PreserveUnknownFields && len(s.Properties) == 0 && s.AdditionalProperties == nil) {
-		return found
-	}
-	for _, name := range slices.Sorted(maps.Keys(doc)) {
+	for name, value := range doc {
 		child, mapped := s.child(name)
 		switch {
 		case child != nil:
-			found = prune(below(at, name, mapped), doc[name], child, found)
+			p.below(segment{name: name, isKey: mapped}, value, child)
 		case s.EmbeddedResource && (name == "apiVersion" || name == "kind" || name == "metadata"):
 		case !s.PreserveUnknownFields:
 			delete(doc, name)
-			found = append(found, below(at, name, false).String())
+			p.found = append(p.found, append(slices.Clone(p.here), segment{name: name}))
 		}
 	}
-	return found
+}
+
+func (p *pruner) below(step segment, v any, s *Schema) {
+	p.here = append(p.here, step)
+	p.value(v, s)
+	p.here = p.here[:len(p.here)-1]
+}
+
+func compareSegments(a, b segment) int {
+	return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.index, b.index))
+}
+
+func pathOf(place []segment) string {
+	var at *field.Path
+	for _, step := range place {
+		if step.isItem {
+			at = at.Index(step.index)
+			continue
+		}
+		at = below(at, step.name, step.isKey)
+	}
+	return at.String()
 }
 
 // below is the path of a field; names in a map are written in brackets.

@@ -1,0 +1,71 @@
+package schemas_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/powernode/powernode/schemas"
+	"github.com/powernode/powernode/schemas/schematest"
+)
+
+// BenchmarkBody is what the server does with a realistic body. The numbers to
+// compare are those of one run.
+func BenchmarkBody(b *testing.B) {
+	for _, key := range []string{"ContainerInstance.powernode.io"} {
+		k := builtin(b, key)
+		body := example(b, k)
+		b.Run(k.Kind+"/whole", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				doc, _, err := k.Decode(body)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if problems := wholeWay(k, doc); len(problems) > 0 {
+					b.Fatal(problems)
+				}
+			}
+		})
+		doc, _, _ := k.Decode(body)
+		wholeWay(k, doc)
+		for part, f := range map[string]func(){
+			"decode":   func() { _, _, _ = k.Decode(body) },
+			"prune":    func() { k.Prune(doc) },
+			"default":  func() { k.Default(doc) },
+			"validate": func() { k.Validate(doc, nil) },
+		} {
+			b.Run(k.Kind+"/"+part, func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					f()
+				}
+			})
+		}
+	}
+}
+
+func BenchmarkCells(b *testing.B) {
+	k := builtin(b, "Event")
+	o := object(b, "{metadata: {name: e}, type: Normal, reason: Started, message: hello, involvedObject: {kind: Pipeline, name: p}, lastTimestamp: '2026-01-01T00:00:00Z'}")
+	now := time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		k.Cells(o, now)
+	}
+}
+
+// example is the first document of a kind's example, as JSON.
+func example(tb testing.TB, k *schemas.Kind) []byte {
+	tb.Helper()
+	data, err := os.ReadFile("../examples/" + strings.ToLower(k.Kind) + ".yaml")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	docs, err := schematest.Documents(k, data)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return []byte(text(docs[0]))
+}
