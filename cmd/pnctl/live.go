@@ -49,9 +49,12 @@ func (l *live) Frame(now time.Time, width, height int) []line {
 	if l.run == nil {
 		return nil
 	}
-	foot := []line{{{text: "  Ctrl-C detaches, the run goes on", style: dim}}}
-	if l.notice != "" {
+	var foot []line
+	switch {
+	case l.notice != "":
 		foot = []line{{{text: "  ! " + l.notice, style: yellow}}}
+	case !l.run.Ended():
+		foot = []line{{{text: "  Ctrl-C detaches, the run goes on", style: dim}}}
 	}
 	head := l.head(now)
 	room := max(height-1-len(head)-len(foot), 3)
@@ -110,8 +113,10 @@ func (l *live) head(now time.Time) []line {
 	}
 	title = append(title, span{text: "  " + phase, style: phaseStyle(phase)}, span{text: elapsed(r.Status.Started, r.Status.Finished, now)})
 	lines := []line{title}
-	if r.Status.Message != "" {
-		lines = append(lines, line{{text: "  " + r.Status.Message, style: yellow}})
+	if r.Ended() && r.Status.Message != "" {
+		lines = append(lines, line{{text: "  " + r.Status.Message, style: phaseStyle(phase)}})
+	} else if why := r.Waiting(); why != "" {
+		lines = append(lines, line{{text: "  " + why, style: yellow}})
 	}
 	return lines
 }
@@ -159,13 +164,4 @@ func nameWidth(steps []v1.StepStatus) (width int) {
 		width = max(width, columns(s.Name))
 	}
 	return width
-}
-
-func running(steps []v1.StepStatus) (n int) {
-	for _, s := range steps {
-		if s.Phase == v1.RunRunning {
-			n++
-		}
-	}
-	return n
 }

@@ -171,10 +171,10 @@ func because(s v1.StepStatus) string {
 
 // aboutRun is why a run that has not started waits.
 func aboutRun(r *runState) string {
-	if r.Status.Message == "" || r.Ended() {
-		return ""
+	if why := r.Waiting(); why != "" && r.Status.Started == nil {
+		return fmt.Sprintf("run %s: %s: %s", r.Name, r.Status.Phase, why)
 	}
-	return fmt.Sprintf("run %s: %s: %s", r.Name, r.Status.Phase, r.Status.Message)
+	return ""
 }
 
 // resultLine is how a run ended: "run build-x2k4q: failure in 12s: step test: exit code 1".

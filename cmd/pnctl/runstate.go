@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/powernode/powernode/api"
 	v1 "github.com/powernode/powernode/api/v1"
 )
@@ -49,6 +51,22 @@ func (r *runState) Steps() []v1.StepStatus {
 	return steps
 }
 
+// Waiting is what the run waits for, when none of its steps runs; empty otherwise.
+func (r *runState) Waiting() string {
+	if r.Ended() || running(r.Steps()) > 0 {
+		return ""
+	}
+	if r.Status.Message != "" {
+		return r.Status.Message
+	}
+	for _, c := range r.Status.Conditions {
+		if c.Type == "Succeeded" && c.Status == metav1.ConditionUnknown {
+			return c.Message
+		}
+	}
+	return ""
+}
+
 // Step finds a step by name.
 func (r *runState) Step(name string) (v1.StepStatus, bool) {
 	for _, s := range r.Steps() {
@@ -89,4 +107,13 @@ func (r *runState) culprit() (v1.StepStatus, bool) {
 		}
 	}
 	return v1.StepStatus{}, false
+}
+
+func running(steps []v1.StepStatus) (n int) {
+	for _, s := range steps {
+		if s.Phase == v1.RunRunning {
+			n++
+		}
+	}
+	return n
 }
