@@ -69,3 +69,11 @@ func example(tb testing.TB, k *schemas.Kind) []byte {
 	}
 	return []byte(text(docs[0]))
 }
+
+func BenchmarkBuiltin(b *testing.B) {
+	for b.Loop() {
+		if _, err := schemas.Builtin(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,9 +1,6 @@
 package schemas
 
 import (
-	"maps"
-	"slices"
-
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -11,35 +8,40 @@ import (
 // checkDefaults makes sure that every default, completed by those inside of it,
 // is what its own schema accepts.
 func checkDefaults(at *field.Path, s *Schema) (problems field.ErrorList) {
-	if s.Default != nil {
-		problems = checkDefault(at.Child("default"), s)
+	// One document of all defaults, by their paths, takes one compiled schema.
+	all := &Kind{Schema: &Schema{Type: "object", Properties: map[string]*Schema{}}}
+	doc := map[string]any{}
+	eachDefault(at, s, func(at *field.Path, s *Schema) {
+		all.Schema.Properties[at.String()] = s
+		doc[at.String()] = runtime.DeepCopyJSONValue(s.Default)
+	})
+	if len(doc) == 0 {
+		return nil
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
-		problems = append(problems, checkDefaults(at.Child("properties").Key(name), s.Properties[name])...)
-	}
-	if s.AdditionalProperties != nil {
-		problems = append(problems, checkDefaults(at.Child("additionalProperties"), s.AdditionalProperties)...)
-	}
-	if s.Items != nil {
-		problems = append(problems, checkDefaults(at.Child("items"), s.Items)...)
-	}
-	return problems
-}
-
-func checkDefault(at *field.Path, s *Schema) (problems field.ErrorList) {
-	whole := &Schema{Type: "object", Properties: map[string]*Schema{"default": s}}
-	compiled, err := compile(whole)
-	if err != nil {
+	var err error
+	if all.compiled, err = compile(all.Schema); err != nil {
 		return list(field.Invalid(at, field.OmitValueType{}, err.Error()))
 	}
-	k := &Kind{Schema: whole, compiled: compiled}
-	doc := map[string]any{"default": runtime.DeepCopyJSONValue(s.Default)}
-	for _, unknown := range k.Prune(doc) {
-		problems = append(problems, field.Invalid(at, shown(s.Default), unknown))
+	var p pruner
+	p.value(doc, all.Schema)
+	for _, place := range p.found {
+		problems = append(problems, field.Forbidden(field.NewPath(pathOf(place)), "unknown field"))
 	}
-	k.Default(doc)
-	for _, bad := range k.Validate(doc, nil) {
-		problems = append(problems, field.Invalid(at, shown(s.Default), bad.Error()))
+	all.Default(doc)
+	return append(problems, all.Validate(doc, nil)...)
+}
+
+func eachDefault(at *field.Path, s *Schema, visit func(*field.Path, *Schema)) {
+	if s.Default != nil {
+		visit(at.Child("default"), s)
 	}
-	return problems
+	for name, p := range s.Properties {
+		eachDefault(at.Child("properties").Key(name), p, visit)
+	}
+	if s.AdditionalProperties != nil {
+		eachDefault(at.Child("additionalProperties"), s.AdditionalProperties, visit)
+	}
+	if s.Items != nil {
+		eachDefault(at.Child("items"), s.Items, visit)
+	}
 }

@@ -9,7 +9,10 @@ import (
 
 // reader takes the keywords of one schema node out of a decoded document and
 // notes every one that is unknown or of a wrong form.
-type reader struct{ problems field.ErrorList }
+type reader struct {
+	known    map[string]keyword
+	problems field.ErrorList
+}
 
 type keyword func(r *reader, s *Schema, at *field.Path, v any)
 
@@ -25,9 +28,11 @@ func (r *reader) schema(at *field.Path, v any) *Schema {
 		}
 		return s
 	}
-	known := keywords()
+	if r.known == nil {
+		r.known = keywords()
+	}
 	for _, name := range slices.Sorted(maps.Keys(doc)) {
-		read, ok := known[name]
+		read, ok := r.known[name]
 		switch {
 		case ok:
 			read(r, s, at.Child(name), doc[name])
