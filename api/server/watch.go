@@ -39,7 +39,7 @@ func (s *Server) watch(r *request) error {
 	defer end()
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout(o))
 	defer cancel()
-	initial, from, err := s.initial(ctx, r, o, opts)
+	initial, from, err := s.initial(r.Context(), r, o, opts)
 	if err != nil {
 		return err
 	}
