@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -86,20 +87,9 @@ func pathSource(at *field.Path, path string) (source, field.ErrorList) {
 			return v.object.CreationTimestamp.UTC().Format("2006-01-02T15:04:05Z")
 		}, nil
 	}
-	j := jsonpath.New(path).AllowMissingKeys(true)
-	if !strings.HasPrefix(path, ".") {
-		return nil, list(field.Invalid(at, path, "must be a JSONPath such as .spec.type"))
-	}
-	if err := j.Parse("{" + path + "}"); err != nil {
+	j, top, err := parsePath(path)
+	if err != nil {
 		return nil, list(field.Invalid(at, path, err.Error()))
-	}
-	tree, err := jsonpath.Parse(path, "{"+path+"}")
-	if err != nil || len(tree.Root.Nodes) != 1 {
-		return nil, list(field.Invalid(at, path, "must be one JSONPath"))
-	}
-	top := topField(tree.Root.Nodes[0])
-	if top == "" {
-		return nil, list(field.Invalid(at, path, "must begin with a field's name"))
 	}
 	return func(v *view) any {
 		v.part(top)
@@ -116,6 +106,26 @@ func pathSource(at *field.Path, path string) (source, field.ErrorList) {
 		}
 		return values
 	}, nil
+}
+
+// parsePath reads a JSONPath and tells the field that it begins with. It takes
+// no ranges: evaluating one changes the parsed path, which many share.
+func parsePath(path string) (j *jsonpath.JSONPath, top string, err error) {
+	if !strings.HasPrefix(path, ".") {
+		return nil, "", errors.New("must be a JSONPath such as .spec.type")
+	}
+	tree, err := jsonpath.Parse(path, "{"+path+"}")
+	if err != nil {
+		return nil, "", err
+	}
+	if len(tree.Root.Nodes) != 1 {
+		return nil, "", errors.New("must be one JSONPath")
+	}
+	if top = topField(tree.Root.Nodes[0]); top == "" {
+		return nil, "", errors.New("must begin with a field's name")
+	}
+	j = jsonpath.New(path).AllowMissingKeys(true)
+	return j, top, j.Parse("{" + path + "}")
 }
 
 // topField is the name of the field that a path begins with.
