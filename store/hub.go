@@ -61,10 +61,16 @@ func (h *Hub) Load(objects []*api.Object, at Revision) {
 	h.moved.Ring()
 }
 
-// Apply takes committed changes in, in the order of their revisions; those up to the
-// hub's position are already in and ignored. to is a revision that the changes are complete to.
-func (h *Hub) Apply(changes []Change, to Revision) {
+// Apply takes in all changes that were committed after revision from, up to and with to, in
+// the order of their revisions; those up to the hub's position are in already, and
+// ignored. It does nothing and returns false when the hub has not come to from.
+// The Old state of a change may be left out: it is what the hub has.
+func (h *Hub) Apply(from Revision, changes []Change, to Revision) bool {
 	h.mu.Lock()
+	if h.position < from {
+		h.mu.Unlock()
+		return false
+	}
 	touched := map[*shelf]bool{}
 	count, bytes := h.limits()
 	for _, c := range changes {
@@ -72,6 +78,9 @@ func (h *Hub) Apply(changes []Change, to Revision) {
 			continue
 		}
 		s := h.shelf(c.Key().Kind)
+		if c.Old == nil && c.Type != Added {
+			c.Old = s.get(c.New.Namespace, c.New.Name)
+		}
 		s.put(c)
 		s.remember(c, count, bytes)
 		h.position = c.Revision
@@ -83,6 +92,7 @@ func (h *Hub) Apply(changes []Change, to Revision) {
 		s.bell.Ring()
 	}
 	h.moved.Ring()
+	return true
 }
 
 // Position is the revision that all reads of the hub reflect.
@@ -122,10 +132,7 @@ func (h *Hub) Get(key api.Key) *api.Object {
 	if s == nil {
 		return nil
 	}
-	if i, found := s.find(key.Namespace, key.Name); found {
-		return s.objects[i]
-	}
-	return nil
+	return s.get(key.Namespace, key.Name)
 }
 
 // shelf is that of a kind, made when it is new; the caller holds mu for writing.
@@ -156,6 +163,13 @@ func (h *Hub) limits() (count, bytes int) {
 func (s *shelf) find(namespace, name string) (int, bool) {
 	i := sort.Search(len(s.objects), func(i int) bool { return !before(s.objects[i], namespace, name) })
 	return i, i < len(s.objects) && s.objects[i].Namespace == namespace && s.objects[i].Name == name
+}
+
+func (s *shelf) get(namespace, name string) *api.Object {
+	if i, found := s.find(namespace, name); found {
+		return s.objects[i]
+	}
+	return nil
 }
 
 func before(o *api.Object, namespace, name string) bool {

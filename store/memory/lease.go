@@ -149,4 +149,3 @@ func (t *Tasks) held(id, token string, now time.Time) (*task, error) {
 func (t *task) end(now time.Time, result json.RawMessage) {
 	t.Phase, t.EndedAt, t.Result = runner.TaskFinished, now, result
 }
-

@@ -115,9 +115,10 @@ func (s *Store) write(ctx context.Context, key api.Key, opts []store.WriteOption
 	if err != nil || change.Type == "" || w.DryRun {
 		return change.New, err
 	}
-	change = change.At(s.hub.Position() + 1)
+	now := s.hub.Position()
+	change = change.At(now + 1)
 	s.keep(change, w.By)
-	s.hub.Apply([]store.Change{change}, change.Revision)
+	s.hub.Apply(now, []store.Change{change}, change.Revision)
 	return change.New, nil
 }
 

@@ -1,0 +1,180 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/store"
+)
+
+// A batch is what was queued while the one before committed, up to these limits.
+const (
+	maxOps   = 128
+	maxBytes = 4 << 20
+)
+
+var (
+	errClosed = errors.New("the store is closed")
+	// errLost: the object was not in the state any more that the write started from.
+	errLost = errors.New("lost the compare-and-swap")
+)
+
+// op is one write on its way.
+type op struct {
+	change  store.Change
+	key     api.Key
+	data    []byte // the document to store
+	prev    []byte // the document before, when its revision is far back
+	expect  store.Revision
+	by      string
+	state   atomic.Int32 // queued, then taken or given up
+	outcome chan outcome // takes one
+}
+
+const (
+	queued int32 = iota
+	taken
+	givenUp
+)
+
+type outcome struct {
+	object *api.Object
+	err    error
+}
+
+// batcher commits writes in batches, one batch at a time.
+type batcher struct {
+	store *Store
+	link  link
+	wake  chan struct{}
+	done  chan struct{} // closed when nothing is committed any more
+
+	committing sync.Mutex // held from sending a batch until it is in memory
+
+	mu    sync.Mutex
+	queue []*op
+}
+
+func newBatcher(s *Store) *batcher {
+	return &batcher{
+		store: s,
+		link:  link{dsn: s.config.DSN, name: s.id + " writer"},
+		wake:  make(chan struct{}, 1),
+		done:  make(chan struct{}),
+	}
+}
+
+// write commits a change, or says why not; errLost when another write was first.
+func (b *batcher) write(ctx context.Context, c store.Change, by string) (*api.Object, error) {
+	o, err := b.store.newOp(c, by)
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	b.queue = append(b.queue, o)
+	b.mu.Unlock()
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+	select {
+	case r := <-o.outcome:
+		return r.object, r.err
+	case <-ctx.Done():
+		return o.giveUp(fmt.Errorf("write %s: %w", o.key, ctx.Err()))
+	case <-b.done:
+		return o.giveUp(fmt.Errorf("write %s: %w", o.key, errClosed))
+	}
+}
+
+// giveUp ends the wait for an op, which may be committed already.
+func (o *op) giveUp(err error) (*api.Object, error) {
+	if o.state.CompareAndSwap(queued, givenUp) {
+		return nil, err
+	}
+	select {
+	case r := <-o.outcome:
+		return r.object, r.err
+	default:
+		return nil, fmt.Errorf("%w: %w", err, api.ErrUnknownOutcome)
+	}
+}
+
+// newOp prepares a change for the batch, so that nothing can go wrong there that concerns it alone.
+func (s *Store) newOp(c store.Change, by string) (*op, error) {
+	o := &op{change: c, key: c.Key(), by: by, outcome: make(chan outcome, 1)}
+	var err error
+	if o.data, err = encode(c.New); err != nil {
+		return nil, err
+	}
+	if c.Old == nil {
+		return o, nil
+	}
+	if o.expect, err = revisionOf(c.Old); err != nil {
+		return nil, err
+	}
+	// Half the reach leaves room for what other servers commit in the meantime.
+	if s.hub.Position()-o.expect > s.config.history.reach/2 {
+		o.prev, err = encode(c.Old)
+	}
+	return o, err
+}
+
+// run commits batches until ctx ends.
+func (b *batcher) run(ctx context.Context) {
+	defer b.link.drop()
+	defer close(b.done)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-b.wake:
+		}
+		for ctx.Err() == nil {
+			batch := b.take()
+			if len(batch) == 0 {
+				break
+			}
+			b.committing.Lock()
+			b.commit(ctx, batch)
+			b.committing.Unlock()
+		}
+	}
+}
+
+// settle waits for the batch that is being committed, if there is one.
+func (b *batcher) settle() {
+	b.committing.Lock()
+	defer b.committing.Unlock()
+}
+
+// take is the next batch. A second write of one object waits for the next one:
+// in the same it could only lose.
+func (b *batcher) take() []*op {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var batch, rest []*op
+	bytes, keys := 0, map[api.Key]bool{}
+	for i, o := range b.queue {
+		if len(batch) == maxOps || (len(batch) > 0 && bytes+len(o.data)+len(o.prev) > maxBytes) {
+			rest = append(rest, b.queue[i:]...)
+			break
+		}
+		if keys[o.key] {
+			rest = append(rest, o)
+			continue
+		}
+		if !o.state.CompareAndSwap(queued, taken) {
+			continue
+		}
+		keys[o.key] = true
+		bytes += len(o.data) + len(o.prev)
+		batch = append(batch, o)
+	}
+	b.queue = rest
+	return batch
+}

@@ -1,0 +1,198 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/store"
+)
+
+const (
+	pollTime  = time.Second // between looks at the log when nobody says that there is news
+	fetchSize = 1000        // changes that one look reads
+)
+
+// fetchSQL reads the next changes together with the counter of the same snapshot: when there
+// are no more than fit, the memory is complete up to the counter, unused revisions included.
+const fetchSQL = `
+SELECT counter.v, history.floor, c.rev, c.op::text, c.data
+FROM counter CROSS JOIN history LEFT JOIN LATERAL (
+	SELECT rev, op, data FROM changes WHERE rev > $1 ORDER BY rev LIMIT $2
+) c ON true ORDER BY c.rev`
+
+// follower keeps the memory up with the database.
+type follower struct {
+	store  *Store
+	wake   chan struct{}
+	target atomic.Int64 // a revision that is known to be there
+	forced atomic.Bool  // look even if the target is reached
+}
+
+func newFollower(s *Store) *follower {
+	return &follower{store: s, wake: make(chan struct{}, 1)}
+}
+
+// nudge says that the database has come to a revision.
+func (f *follower) nudge(r store.Revision) {
+	for {
+		old := f.target.Load()
+		if int64(r) <= old || f.target.CompareAndSwap(old, int64(r)) {
+			break
+		}
+	}
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+// poke asks for a look, as messages may have been missed.
+func (f *follower) poke() {
+	f.forced.Store(true)
+	f.nudge(0)
+}
+
+// heard takes the revision that a server has committed.
+func (f *follower) heard(revision string) {
+	if r, err := strconv.ParseInt(revision, 10, 64); err == nil {
+		f.nudge(store.Revision(r))
+	}
+}
+
+// run looks when it is told to, and every now and then, until ctx ends.
+func (f *follower) run(ctx context.Context) {
+	healthy := true
+	for ctx.Err() == nil {
+		due := f.pause(ctx)
+		if ctx.Err() != nil || !due && f.reached() {
+			continue
+		}
+		// An own batch in flight brings its changes itself.
+		f.store.writer.settle()
+		if !due && f.reached() {
+			continue
+		}
+		err := f.store.fetchAll(ctx)
+		if err == nil {
+			healthy = true
+			continue
+		}
+		if healthy && ctx.Err() == nil {
+			f.store.config.Log.Warn("changes cannot be read", "error", err)
+		}
+		healthy = false
+		_ = wait(ctx, pollTime/10)
+	}
+}
+
+// pause waits for news; it is true when a look is due without any.
+func (f *follower) pause(ctx context.Context) bool {
+	t := time.NewTimer(pollTime - pollTime/5 + rand.N(2*pollTime/5))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-f.wake:
+		return f.forced.Swap(false)
+	case <-t.C:
+		return true
+	}
+	return false
+}
+
+func (f *follower) reached() bool {
+	return int64(f.store.hub.Position()) >= f.target.Load()
+}
+
+// errGone: changes that the memory lacks are not kept any more.
+var errGone = errors.New("the log of changes does not reach back far enough")
+
+// fetchAll brings the memory to the present; when the log does not reach back to it, by reading everything anew.
+func (s *Store) fetchAll(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, commitTime)
+	defer cancel()
+	for more := true; more; {
+		var err error
+		more, err = s.fetch(ctx)
+		if errors.Is(err, errGone) {
+			s.config.Log.Warn("reading all objects anew", "reason", err)
+			return s.load(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetch reads the next changes; more says that there are some behind them.
+func (s *Store) fetch(ctx context.Context) (more bool, err error) {
+	from := s.hub.Position()
+	rows, err := s.pool.Query(ctx, fetchSQL, from, fetchSize)
+	if err != nil {
+		return false, fmt.Errorf("read changes: %w", err)
+	}
+	var (
+		changes  []store.Change
+		v, floor store.Revision
+		rev      *store.Revision
+		op       *string
+		data     []byte
+	)
+	_, err = pgx.ForEachRow(rows, []any{&v, &floor, &rev, &op, &data}, func() error {
+		if rev == nil {
+			return nil
+		}
+		o, err := decode(data, *rev)
+		changes = append(changes, store.Change{Type: typeOf[*op], New: o, Revision: *rev})
+		return err
+	})
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("read changes: %w", err)
+	case from < floor || v < from:
+		return false, fmt.Errorf("at revision %d of %d, kept after %d: %w", from, v, floor, errGone)
+	}
+	if more = len(changes) == fetchSize; more {
+		v = changes[fetchSize-1].Revision
+	}
+	s.hub.Apply(from, changes, v)
+	s.parts.reached(v)
+	return more, nil
+}
+
+// load reads all objects, with the counter of the same snapshot.
+func (s *Store) load(ctx context.Context) error {
+	var at store.Revision
+	var objects []*api.Object
+	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err := pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) error {
+		if err := tx.QueryRow(ctx, `SELECT v FROM counter`).Scan(&at); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `SELECT rev, data FROM objects`)
+		if err != nil {
+			return err
+		}
+		var rev store.Revision
+		var data []byte
+		_, err = pgx.ForEachRow(rows, []any{&rev, &data}, func() error {
+			o, err := decode(data, rev)
+			objects = append(objects, o)
+			return err
+		})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read all objects: %w", err)
+	}
+	s.hub.Load(objects, at)
+	return nil
+}

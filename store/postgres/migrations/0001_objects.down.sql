@@ -1,0 +1,1 @@
+DROP TABLE versions, history, changes, objects, counter;

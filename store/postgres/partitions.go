@@ -1,0 +1,141 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/powernode/powernode/store"
+)
+
+// partitions keeps the log of changes in ranges of revisions: makes them ahead
+// of the writers, and drops those that are older than the history to keep.
+type partitions struct {
+	pool    *pgxpool.Pool
+	history history
+	log     *slog.Logger
+	wake    chan struct{}
+	seen    atomic.Int64 // the range that the last look was for
+}
+
+// reached says that the store has come to a revision.
+func (p *partitions) reached(r store.Revision) {
+	// Half a range ahead, so that the next one is there in time.
+	part := int64((r + p.history.span/2) / p.history.span)
+	if seen := p.seen.Load(); part <= seen || !p.seen.CompareAndSwap(seen, part) {
+		return
+	}
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run looks after the partitions when the store has come far enough, until ctx ends.
+func (p *partitions) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.wake:
+		}
+		if err := p.ensure(ctx); err != nil && ctx.Err() == nil {
+			p.log.Warn("the log of changes is not looked after", "error", err)
+		}
+	}
+}
+
+// ensure makes the partitions of the present and the next range, and drops old ones.
+func (p *partitions) ensure(ctx context.Context) error {
+	return pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) error {
+		// Readers of changes shall not queue up behind us for long.
+		_, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '5s'; SELECT pg_advisory_xact_lock(hashtext('powernode partitions'), hashtext(current_schema()))`)
+		if err != nil {
+			return fmt.Errorf("lock partitions: %w", err)
+		}
+		var v store.Revision
+		if err := tx.QueryRow(ctx, `SELECT v FROM counter`).Scan(&v); err != nil {
+			return fmt.Errorf("read the counter: %w", err)
+		}
+		there, err := p.list(ctx, tx)
+		if err != nil {
+			return err
+		}
+		current := v / p.history.span
+		for n := current; n <= current+1; n++ {
+			if there[n] {
+				continue
+			}
+			if err := p.create(ctx, tx, n); err != nil {
+				return err
+			}
+		}
+		return p.compact(ctx, tx, there, v)
+	})
+}
+
+// list is which ranges there are, by their number.
+func (p *partitions) list(ctx context.Context, tx pgx.Tx) (map[store.Revision]bool, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT substring(c.relname FROM 'changes_(\d+)')::bigint FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+		WHERE i.inhparent = 'changes'::regclass`)
+	if err != nil {
+		return nil, fmt.Errorf("list partitions: %w", err)
+	}
+	there := map[store.Revision]bool{}
+	var from store.Revision
+	if _, err = pgx.ForEachRow(rows, []any{&from}, func() error {
+		there[from/p.history.span] = true
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("list partitions: %w", err)
+	}
+	return there, nil
+}
+
+// create makes a range; attaching it locks out less than creating it in place.
+func (p *partitions) create(ctx context.Context, tx pgx.Tx, n store.Revision) error {
+	from, to := n*p.history.span, (n+1)*p.history.span
+	_, err := tx.Exec(ctx, fmt.Sprintf(`
+		CREATE TABLE changes_%[1]d (LIKE changes INCLUDING ALL);
+		ALTER TABLE changes ATTACH PARTITION changes_%[1]d FOR VALUES FROM (%[1]d) TO (%[2]d)`, from, to))
+	if err != nil {
+		return fmt.Errorf("create the partition of changes from %d: %w", from, err)
+	}
+	return nil
+}
+
+// compact drops the ranges that nobody may ask for any more, and the specs of objects that are long gone.
+func (p *partitions) compact(ctx context.Context, tx pgx.Tx, there map[store.Revision]bool, v store.Revision) error {
+	dropped := false
+	for n := range there {
+		if (n+1)*p.history.span+p.history.keep+p.history.reach > v {
+			continue
+		}
+		if _, err := tx.Exec(ctx, fmt.Sprintf(`DROP TABLE changes_%d`, n*p.history.span)); err != nil {
+			return fmt.Errorf("drop the partition of changes from %d: %w", n*p.history.span, err)
+		}
+		dropped = true
+	}
+	if !dropped {
+		return nil
+	}
+	// The states before the oldest changes that are left may be among what was
+	// dropped: history begins a reach later.
+	if _, err := tx.Exec(ctx, `
+		UPDATE history SET floor = (
+			SELECT min(substring(c.relname FROM 'changes_(\d+)')::bigint) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+			WHERE i.inhparent = 'changes'::regclass) + $1`, p.history.reach); err != nil {
+		return fmt.Errorf("move the floor of history: %w", err)
+	}
+	if _, err := tx.Exec(ctx, `
+		DELETE FROM versions v WHERE at < now() - interval '90 days' AND NOT EXISTS (
+			SELECT FROM objects o WHERE o.kind = v.kind AND o.ns = v.ns AND o.name = v.name AND o.uid = v.uid)`); err != nil {
+		return fmt.Errorf("drop old versions: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,216 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"hash/maphash"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/powernode/powernode/store"
+)
+
+var _ store.Store = (*Store)(nil)
+
+// Config says where the database is.
+type Config struct {
+	// DSN is a PostgreSQL URL or keyword string. Everything lives in the first schema of its search_path.
+	DSN string
+	// ListenDSN is for the connections that need a session of their own (LISTEN,
+	// locks of Exclusive) when DSN leads to a pooler; DSN when empty.
+	ListenDSN string
+	// Log hears of lost connections; nothing is logged when nil.
+	Log *slog.Logger
+	// Registerer takes the metrics; none are kept when nil.
+	Registerer prometheus.Registerer
+
+	history history
+}
+
+// history says how many changes are kept in the database.
+type history struct {
+	span  store.Revision // revisions in one partition of changes
+	keep  store.Revision // revisions that are kept at least
+	reach store.Revision // how far back prev_rev may point before prev is kept too; at most keep
+	ring  int            // store.Hub.Keep
+}
+
+// Store is a store.Store in a PostgreSQL database. Close it after use.
+type Store struct {
+	config  Config
+	id      string // names this server's connections
+	channel string // of NOTIFY
+	pool    *pgxpool.Pool
+	hub     store.Hub
+	writer  *batcher
+	follow  *follower
+	fresh   *freshener
+	listen  *listener
+	parts   *partitions
+	metrics *metrics
+	tasks   *Tasks
+	logs    *Logs
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// Open connects to the database, brings its tables to this version and reads
+// all objects. The store works until it is closed, whatever becomes of ctx.
+func Open(ctx context.Context, config Config) (*Store, error) {
+	config = config.complete()
+	channel, err := prepare(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{config: config, id: "powernode " + uuid.NewString(), channel: channel}
+	if s.pool, err = openPool(ctx, config.DSN); err != nil {
+		return nil, err
+	}
+	s.assemble()
+	if err := errors.Join(s.parts.ensure(ctx), s.load(ctx)); err != nil {
+		s.pool.Close()
+		s.metrics.unregister()
+		return nil, err
+	}
+	s.start(context.WithoutCancel(ctx))
+	return s, nil
+}
+
+func (c Config) complete() Config {
+	if c.ListenDSN == "" {
+		c.ListenDSN = c.DSN
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.history.span == 0 {
+		c.history = history{span: 100_000, keep: 500_000, reach: 50_000}
+	}
+	return c
+}
+
+// prepare migrates, and returns the schema's channel.
+func prepare(ctx context.Context, config Config) (channel string, err error) {
+	conn, err := pgx.Connect(ctx, config.DSN)
+	if err != nil {
+		return "", fmt.Errorf("connect to the database: %w", err)
+	}
+	defer conn.Close(ctx)
+	var schema *string
+	if err := conn.QueryRow(ctx, `SELECT current_schema()`).Scan(&schema); err != nil {
+		return "", fmt.Errorf("find the schema: %w", err)
+	}
+	if schema == nil {
+		return "", fmt.Errorf("the database has no schema of its search_path: create it first")
+	}
+	if err := Migrate(ctx, conn); err != nil {
+		return "", err
+	}
+	return channelOf(*schema), nil
+}
+
+// channelOf is the NOTIFY channel of a schema, short enough whatever the schema's name.
+func channelOf(schema string) string {
+	h := fnv.New64a()
+	h.Write([]byte(schema))
+	return fmt.Sprintf("powernode_%016x", h.Sum64())
+}
+
+func openPool(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("read the database URL: %w", err)
+	}
+	config.MaxConns = max(config.MaxConns, 8)
+	config.AfterConnect = withoutJIT
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	return pool, nil
+}
+
+// withoutJIT: compiling would cost far more than any of our statements.
+func withoutJIT(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `SET jit = off`)
+	return err
+}
+
+func (s *Store) assemble() {
+	s.hub.Keep = s.config.history.ring
+	s.hub.Older = s.older
+	s.metrics = newMetrics(s.config.Registerer, &s.hub)
+	s.parts = &partitions{pool: s.pool, history: s.config.history, log: s.config.Log, wake: make(chan struct{}, 1)}
+	s.writer = newBatcher(s)
+	s.follow = newFollower(s)
+	s.fresh = &freshener{pool: s.pool, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	s.tasks = &Tasks{pool: s.pool, channel: s.channel, log: s.config.Log}
+	s.logs = &Logs{pool: s.pool, seed: maphash.MakeSeed()}
+	s.listen = &listener{
+		dsn: s.config.ListenDSN, channel: s.channel, name: s.id + " listener", log: s.config.Log,
+		heard: s.heard, connected: s.connected,
+	}
+}
+
+// start runs what works in the background until Close.
+func (s *Store) start(ctx context.Context) {
+	ctx, s.stop = context.WithCancel(ctx)
+	for _, run := range []func(context.Context){
+		s.writer.run, s.follow.run, s.fresh.run, s.listen.run, s.parts.run, s.tasks.expireLeases,
+	} {
+		s.running.Go(func() { run(ctx) })
+	}
+}
+
+// Close ends all that the store runs, and its connections. Writes that are on
+// their way are finished first, those that are queued fail.
+func (s *Store) Close() {
+	s.stop()
+	s.running.Wait()
+	s.pool.Close()
+	s.metrics.unregister()
+}
+
+// Tasks is the queue of tasks in the same database.
+func (s *Store) Tasks() *Tasks { return s.tasks }
+
+// Logs are the log streams in the same database.
+func (s *Store) Logs() *Logs { return s.logs }
+
+// Ready tells why the store cannot work now; nil when it can.
+func (s *Store) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if _, err := s.latest(ctx); err != nil {
+		return err
+	}
+	if !s.listen.up.Load() {
+		return fmt.Errorf("the connection that listens for changes of other servers is down")
+	}
+	return nil
+}
+
+// heard takes a message of a server, this one included.
+func (s *Store) heard(message string) {
+	kind, rest := message[:min(1, len(message))], message[min(1, len(message)):]
+	switch kind {
+	case "r":
+		s.follow.heard(rest)
+	case "t":
+		s.tasks.heardOf(rest)
+	}
+}
+
+// connected: whatever was said while nobody listened is made up for.
+func (s *Store) connected() {
+	s.follow.poke()
+	s.tasks.reconnected()
+}
