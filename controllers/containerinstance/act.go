@@ -22,7 +22,7 @@ func (p *pass) do(ctx context.Context, o op) error {
 		return err
 	}
 	p.observed.status = p.obj.Status
-	p.unstored = p.unstored || o.do == opFinish || o.do == opRetry
+	p.unstored = p.unstored || o.mustBeStored()
 	p.tell(o)
 	return nil
 }

@@ -78,7 +78,8 @@ type pass struct {
 	host     host
 	desired  desired
 	observed observed
-	unstored bool // the record has something that must be stored before we go on
+	planned  time.Time // when plan was last asked
+	unstored bool      // the record has something that must be stored before we go on
 }
 
 // run looks, plans and acts until nothing is left to do.
@@ -87,7 +88,8 @@ func (p *pass) run(ctx context.Context) error {
 		if err := p.observe(ctx); err != nil {
 			return err
 		}
-		ops := plan(p.desired, p.observed, time.Now())
+		p.planned = time.Now()
+		ops := plan(p.desired, p.observed, p.planned)
 		if len(ops) == 0 {
 			return p.blindness()
 		}
@@ -128,15 +130,12 @@ func (p *pass) explain(err error) (reconcile.Result, error) {
 	return reconcile.Result{After: p.until(0)}, reconcile.Because("EngineError", err)
 }
 
-// until is the shorter of a pause and the time to what comes due by itself.
+// until is the shorter of a pause (0 is none) and the time to what comes due by
+// itself. What is overdue waits for something else, and is not waited for.
 func (p *pass) until(pause time.Duration) time.Duration {
-	due := wake(p.desired, p.observed)
-	if due.IsZero() {
+	due := wake(p.desired, p.observed).Sub(p.planned)
+	if due <= 0 || pause > 0 && pause < due {
 		return pause
 	}
-	wait := max(time.Until(due), settle)
-	if pause == 0 {
-		return wait
-	}
-	return min(pause, wait)
+	return due
 }

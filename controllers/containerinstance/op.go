@@ -48,6 +48,13 @@ func finish(phase, reason, message string, c *docker.Container) op {
 	return o
 }
 
+// mustBeStored reports whether the record has to be stored before the engine is
+// changed again: a new execution or attempt before its container is made, so that no container is of an
+// unknown one; an end before the container that tells of it goes away.
+func (o op) mustBeStored() bool {
+	return o.do == opBegin || o.do == opRetry || o.do == opFinish
+}
+
 // wake is when time alone changes what plan says; the zero time is never.
 func wake(d desired, o observed) time.Time {
 	s := o.status

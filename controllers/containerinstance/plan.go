@@ -155,7 +155,10 @@ func cancel(current *docker.Container) []op {
 
 // bringUp leads from pending to running, or gives up.
 func bringUp(d desired, o observed, current *docker.Container, now time.Time) []op {
-	if current != nil && current.State != docker.Created {
+	switch {
+	case current != nil && o.status.Phase == v1.InstancePending: // made by a pass that was cut short
+		return []op{{do: opProvision}}
+	case current != nil && current.State != docker.Created:
 		return []op{{do: opRunning, id: current.ID, at: current.Started}}
 	}
 	if at, reason, words := limit(o); !now.Before(at) {

@@ -112,15 +112,18 @@ func (c *Controller) lost(obj *object, before contact, cause error) (reconcile.R
 	}, nil
 }
 
-// Delete implements reconcile.Reconciler. A host stays until no instance needs
-// it any more to clean up what it has there.
+// Delete implements reconcile.Reconciler. A host stays, and is kept in touch
+// with, until no instance needs it any more to clean up what it has there.
 func (c *Controller) Delete(ctx context.Context, obj *object) (reconcile.Result, error) {
 	tenants, err := tenantsOf(ctx, obj)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
 	if len(tenants) > 0 {
-		return reconcile.Wait("%d ContainerInstances are on this host, %s first: delete them", len(tenants), tenants[0])
+		result, err := c.Reconcile(ctx, obj)
+		result.Waiting = fmt.Sprintf("%d ContainerInstances are on this host, %s first: delete them", len(tenants), tenants[0])
+		result.Reason = "InUse"
+		return result, err
 	}
 	c.Engines.Forget(obj.Key)
 	c.forget(obj)
