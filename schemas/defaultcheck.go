@@ -24,8 +24,8 @@ func checkDefaults(at *field.Path, s *Schema) (problems field.ErrorList) {
 	}
 	var p pruner
 	p.value(doc, all.Schema)
-	for _, place := range p.found {
-		problems = append(problems, field.Forbidden(field.NewPath(pathOf(place)), "unknown field"))
+	for _, f := range p.found {
+		problems = append(problems, field.Forbidden(field.NewPath(pathOf(f.place)), "unknown field"))
 	}
 	all.Default(doc)
 	return append(problems, all.Validate(doc, nil)...)

@@ -13,9 +13,9 @@ import (
 func (k *Kind) Prune(doc map[string]any) (unknown []string) {
 	var p pruner
 	p.value(doc, k.Schema)
-	slices.SortFunc(p.found, func(a, b []segment) int { return slices.CompareFunc(a, b, compareSegments) })
-	for _, place := range p.found {
-		unknown = append(unknown, fmt.Sprintf("unknown field %q", pathOf(place)))
+	slices.SortFunc(p.found, func(a, b unknownField) int { return slices.CompareFunc(a.place, b.place, compareSegments) })
+	for _, f := range p.found {
+		unknown = append(unknown, fmt.Sprintf("unknown field %q%s", pathOf(f.place), f.hint))
 	}
 	return unknown
 }
@@ -24,7 +24,12 @@ func (k *Kind) Prune(doc map[string]any) (unknown []string) {
 // can, since most documents have nothing to prune.
 type pruner struct {
 	here  []segment
-	found [][]segment
+	found []unknownField
+}
+
+type unknownField struct {
+	place []segment
+	hint  string
 }
 
 // segment is one step of a path: a field, a key of a map, or else an index.
@@ -60,7 +65,7 @@ func (p *pruner) object(doc map[string]any, s *Schema) {
 		case s.EmbeddedResource && (name == "apiVersion" || name == "kind" || name == "metadata"):
 		case !s.PreserveUnknownFields:
 			delete(doc, name)
-			p.found = append(p.found, append(slices.Clone(p.here), segment{name: name}))
+			p.found = append(p.found, unknownField{append(slices.Clone(p.here), segment{name: name}), misread(name, s)})
 		}
 	}
 }
@@ -69,6 +74,17 @@ func (p *pruner) below(step segment, v any, s *Schema) {
 	p.here = append(p.here, step)
 	p.value(v, s)
 	p.here = p.here[:len(p.here)-1]
+}
+
+// misread explains a field that YAML made out of another: an unquoted on is true to it.
+func misread(name string, s *Schema) string {
+	meant := map[string][]string{"true": {"on", "yes", "y"}, "false": {"off", "no", "n"}}
+	for _, word := range meant[name] {
+		if s.Properties[word] != nil {
+			return fmt.Sprintf(": YAML reads %s as %s, write %q", word, name, word)
+		}
+	}
+	return ""
 }
 
 func compareSegments(a, b segment) int {

@@ -111,6 +111,14 @@ func TestPruneRemovesAndNamesWhatIsUnknown(t *testing.T) {
 	}
 }
 
+func TestPruneExplainsWhatYAMLMisreads(t *testing.T) {
+	k := widget(t, "{type: object, properties: {'on': {type: string}}}")
+	got := k.Prune(document(t, k, "{spec: {on: x}}"))
+	if want := []string{`unknown field "spec.true": YAML reads on as true, write "on"`}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestDefaultFillsInAtEveryDepth(t *testing.T) {
 	k := widget(t, everything)
 	for rule, test := range map[string]struct{ doc, want string }{
