@@ -102,6 +102,7 @@ type PipelineStatus struct {
 	api.CommonStatus `json:",inline"`
 	Phase            string       `json:"phase,omitempty"` // Active, Suspended
 	ActiveRuns       int          `json:"activeRuns,omitempty"`
+	LastNumber       int          `json:"lastNumber,omitempty"` // the highest number that a run ever had; none is given twice
 	LastRun          *RunSummary  `json:"lastRun,omitempty"`
 	LastScheduleTime *metav1.Time `json:"lastScheduleTime,omitempty"` // the latest time by the clock that was acted on or skipped
 	NextScheduleTime *metav1.Time `json:"nextScheduleTime,omitempty"`

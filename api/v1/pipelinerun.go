@@ -43,6 +43,9 @@ const (
 	RunCancelled = "cancelled"
 )
 
+// LabelPipeline, on a PipelineRun, is the name of its pipeline.
+const LabelPipeline = "powernode.io/pipeline"
+
 // The phases of a step, beside those it shares with a run.
 const (
 	StepSkipped = "skipped"
@@ -51,15 +54,17 @@ const (
 // PipelineRunStatus is how far a run has come.
 type PipelineRunStatus struct {
 	api.CommonStatus `json:",inline"`
-	Phase            string        `json:"phase,omitempty"`
-	Number           int           `json:"number,omitempty"` // counts the pipeline's runs from 1
-	Started          *metav1.Time  `json:"started,omitempty"`
-	Finished         *metav1.Time  `json:"finished,omitempty"`
-	Progress         string        `json:"progress,omitempty"` // ended/all steps: 2/5
-	Message          string        `json:"message,omitempty"`
-	Group            string        `json:"group,omitempty"` // the concurrency group's value
-	Steps            []StepStatus  `json:"steps,omitempty"`
-	Artifacts        []RunArtifact `json:"artifacts,omitempty"`
+	Phase            string `json:"phase,omitempty"`
+	// Reason is the CamelCase word for why the run is ending or has ended: Succeeded, StepFailed, Cancelled, TimedOut, Forbidden, Replaced, InvalidGroup.
+	Reason    string        `json:"reason,omitempty"`
+	Number    int           `json:"number,omitempty"` // counts the pipeline's runs from 1
+	Started   *metav1.Time  `json:"started,omitempty"`
+	Finished  *metav1.Time  `json:"finished,omitempty"`
+	Progress  string        `json:"progress,omitempty"` // ended/all steps: 2/5
+	Message   string        `json:"message,omitempty"`
+	Group     string        `json:"group,omitempty"` // the concurrency group's value
+	Steps     []StepStatus  `json:"steps,omitempty"`
+	Artifacts []RunArtifact `json:"artifacts,omitempty"`
 	// Workspace is the latest snapshot of the workspace that the steps share.
 	Workspace *RunBlob `json:"workspace,omitempty"`
 }
