@@ -94,7 +94,7 @@ type Step struct {
 type Retries struct {
 	Limit          int      `json:"limit,omitempty"`          // 0..10 tries after the first
 	BackoffSeconds int      `json:"backoffSeconds,omitempty"` // before the first retry, doubled for each, at most 10 minutes; default 5
-	On             []string `json:"on,omitempty"`             // reasons: ExitCode, TimedOut, ...; any when empty
+	Reasons        []string `json:"reasons,omitempty"`        // ExitCode, TimedOut, ...; any when empty
 }
 
 // PipelineStatus tells how the pipeline's runs are doing.

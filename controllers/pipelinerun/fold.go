@@ -150,7 +150,7 @@ func retries(step v1.Step, s *v1.StepStatus) bool {
 	if step.Retries == nil || s.Attempts > step.Retries.Limit {
 		return false
 	}
-	return len(step.Retries.On) == 0 || slices.Contains(step.Retries.On, s.Reason)
+	return len(step.Retries.Reasons) == 0 || slices.Contains(step.Retries.Reasons, s.Reason)
 }
 
 const longestBackoff = 10 * time.Minute
