@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -81,13 +82,31 @@ func TestAnObjectThatMovedToAnotherGroupIsWorkedOnThere(t *testing.T) {
 
 func TestAGroupKnownTooLateIsFoundInThePass(t *testing.T) {
 	inFakeTime(t, func(t *testing.T) {
-		group := "x"
-		kinds := widgets(funcs{}, reconcile.Serialize(func(*api.Object) string { return group }))
+		var at counter
+		f := funcs{reconcile: func(context.Context, *object) (reconcile.Result, error) {
+			if at.add() > 1 {
+				t.Error("two at once in a group")
+			}
+			defer at.v.Add(-1)
+			time.Sleep(time.Second)
+			return reconcile.Done, nil
+		}}
+		var moved atomic.Bool // as if the feed had not told yet
+		kinds := widgets(f, reconcile.Serialize(func(o *api.Object) string {
+			if moved.Load() || o.Name == "b" {
+				return "y"
+			}
+			return "x"
+		}))
 		w := reconciletest.Settle(t, kinds, newWidget("default/a", 1))
-		group = "y" // as if the feed had not told yet
-		w.Hint(widget, "default/a")
+		w.Advance(time.Minute)
+		w.Apply(newWidget("default/b", 1))
+		moved.Store(true)
+		w.NoWrites(func() { w.Hint(widget, "default/a") })
+		w.Advance(time.Minute)
 		w.NoWrites(func() { w.Advance(time.Hour) })
 		w.Apply(newWidget("default/a", 2))
+		w.Advance(time.Second)
 		equal(t, "a", statusOf(w, "default/a").Size, 2)
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,6 +61,29 @@ func TestANewSpecIsTriedAtOnceAndSuccessResetsTheBackoff(t *testing.T) {
 		before = passes.n()
 		w.Advance(time.Hour)
 		equal(t, "passes once it is done", passes.n()-before, 0)
+	})
+}
+
+func TestSuccessResetsTheBackoff(t *testing.T) {
+	inFakeTime(t, func(t *testing.T) {
+		var passes counter
+		var healthy atomic.Bool
+		f := funcs{reconcile: func(context.Context, *object) (reconcile.Result, error) {
+			passes.add()
+			if !healthy.Load() {
+				return reconcile.Result{}, errors.New("down")
+			}
+			return reconcile.Done, nil
+		}}
+		w := reconciletest.Settle(t, widgets(f), newWidget("default/a", 1))
+		w.Advance(time.Hour)
+		healthy.Store(true)
+		w.Hint(widget, "default/a")
+		healthy.Store(false)
+		w.Hint(widget, "default/a")
+		before := passes.n()
+		w.Advance(time.Second)
+		equal(t, "tries within a second", passes.n()-before, 1)
 	})
 }
 

@@ -198,6 +198,23 @@ func TestQueueNamespacesTakeTurns(t *testing.T) {
 	}
 }
 
+func TestQueueEarliestOfTheAddsDuringAPassCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, k := newQueue(), key("a", "x")
+		q.add(k, "g", 0)
+		q.get()
+		for _, delay := range []time.Duration{time.Hour, time.Second, time.Minute} {
+			q.add(k, "g", delay)
+		}
+		q.done(k)
+		began := time.Now()
+		q.get()
+		if waited := time.Since(began); waited != time.Second {
+			t.Errorf("came after %v", waited)
+		}
+	})
+}
+
 func TestQueueDropsWhatIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue()

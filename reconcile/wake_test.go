@@ -270,6 +270,35 @@ func TestAnExpiredWatchListsAgainAndMissesNothing(t *testing.T) {
 	})
 }
 
+func TestWhatWentAwayDuringAnExpiryWakesItsReaders(t *testing.T) {
+	inFakeTime(t, func(t *testing.T) {
+		w := reconciletest.Settle(t, widgets(reading), secret("default/s", "1"),
+			reconciletest.Object(widget, "default/a", widgetSpec{Ref: "s"}))
+		w.FailNext("Watch", api.ErrExpired)
+		w.Delete("Secret", "default/s")
+		equal(t, "Ready before", w.Ready(widget, "default/a"), "True Reconciled")
+		w.Advance(time.Second)
+		equal(t, "Ready", w.Ready(widget, "default/a"), "False Waiting: Secret s does not exist")
+	})
+}
+
+func TestListingAgainBringsBackOnlyWhatChanged(t *testing.T) {
+	inFakeTime(t, func(t *testing.T) {
+		var passes counter
+		f := funcs{reconcile: func(ctx context.Context, obj *object) (reconcile.Result, error) {
+			passes.add()
+			return reading.reconcile(ctx, obj)
+		}}
+		w := reconciletest.Settle(t, widgets(f), secret("default/s", "1"), secret("default/other", "1"),
+			reconciletest.Object(widget, "default/a", widgetSpec{Ref: "s"}))
+		before := passes.n()
+		w.FailNext("Watch", api.ErrExpired)
+		w.Apply(secret("default/other", "2"))
+		w.Advance(time.Minute)
+		equal(t, "passes", passes.n()-before, 0)
+	})
+}
+
 func TestAStoreThatCanNotBeListedIsTriedAgain(t *testing.T) {
 	inFakeTime(t, func(t *testing.T) {
 		w := reconciletest.Settle(t, widgets(funcs{}), newWidget("default/a", 1))
