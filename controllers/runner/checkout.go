@@ -23,9 +23,10 @@ var errCheckoutTime = fmt.Errorf("the checkout did not end within %s", checkoutL
 
 // git runs git commands of one checkout.
 type git struct {
-	dir string // the work tree
-	env []string
-	out io.Writer
+	task taskDir
+	dir  string // the work tree
+	env  []string
+	out  io.Writer
 }
 
 // checkout brings the work tree to a commit of the repository and returns the
@@ -44,7 +45,7 @@ func checkout(ctx context.Context, d taskDir, p checkoutPlan, env []string, out 
 	if err := os.WriteFile(d.path("gitconfig"), []byte(gitConfig), 0o600); err != nil {
 		return nil, err
 	}
-	g := &git{dir: dir, env: append(env, gitEnv(d, p)...), out: out}
+	g := &git{task: d, dir: dir, env: append(env, gitEnv(d, p)...), out: out}
 	commit, err := g.checkout(ctx, p)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
@@ -134,7 +135,7 @@ func (g *git) run(ctx context.Context, args ...string) (string, error) {
 	if !quiet {
 		to = io.MultiWriter(g.out, &tailWriter{to: &said})
 	}
-	err := runProcess(ctx, c, to)
+	err := runProcess(ctx, g.task, c, to)
 	var exit *exitError
 	if errors.As(err, &exit) {
 		return "", fmt.Errorf("git %s: %s", args[0], gitMessage(said.String(), exit))

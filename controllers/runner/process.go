@@ -53,10 +53,10 @@ func (e *exitError) Error() string {
 	return fmt.Sprintf("exit code %d", e.code)
 }
 
-// runProcess runs c in a process group of its own with its output going to out.
-// When ctx ends the group gets SIGTERM, and SIGKILL after a grace. Nothing of
-// the group is left when it returns.
-func runProcess(ctx context.Context, c *exec.Cmd, out io.Writer) error {
+// runProcess runs c, a process of the task in d, in a process group of its own
+// with its output going to out. When ctx ends the group gets SIGTERM, and SIGKILL
+// after a grace. Nothing of the group is left when it returns.
+func runProcess(ctx context.Context, d taskDir, c *exec.Cmd, out io.Writer) error {
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func runProcess(ctx context.Context, c *exec.Cmd, out io.Writer) error {
 	err = await(ctx, ended, c.Process.Pid)
 	// What the command left running would hold the pipe open for ever.
 	_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
-	return errors.Join(exitOf(err), drain(reader, copied))
+	return errors.Join(exitOf(err), drain(d, reader, copied))
 }
 
 // await waits for the end of the process, and hurries it when ctx ends.
@@ -110,11 +110,20 @@ func orEnded(err error, ctx context.Context) error {
 	return err
 }
 
-// drain waits for the last output. A process that escaped from the group may
-// still hold the pipe; it is not waited for long.
-func drain(reader *os.File, copied <-chan error) error {
-	_ = reader.SetReadDeadline(time.Now().Add(2 * time.Second))
-	if err := <-copied; err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+// drain waits for the last output. A daemon that left the group and still holds
+// the pipe is killed; one that can't be found is not waited for long.
+func drain(d taskDir, reader *os.File, copied <-chan error) error {
+	timer := time.NewTimer(100 * time.Millisecond)
+	defer timer.Stop()
+	var err error
+	select {
+	case err = <-copied:
+	case <-timer.C:
+		killStragglers(d)
+		_ = reader.SetReadDeadline(time.Now().Add(2 * time.Second))
+		err = <-copied
+	}
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("output: %w", err)
 	}
 	return nil

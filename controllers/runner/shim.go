@@ -115,7 +115,7 @@ func execute(ctx context.Context, d taskDir, p plan, out io.Writer) (map[string]
 	case p.Command != nil:
 		c := exec.Command(p.Command.Argv[0], p.Command.Argv[1:]...)
 		c.Dir, c.Env = p.Command.Dir, p.Env
-		return nil, runProcess(ctx, c, out)
+		return nil, runProcess(ctx, d, c, out)
 	}
 	return nil, failed("InvalidStep", errors.New("the plan of the step is empty"))
 }
