@@ -13,7 +13,7 @@ import (
 // BenchmarkBody is what the server does with a realistic body. The numbers to
 // compare are those of one run.
 func BenchmarkBody(b *testing.B) {
-	for _, key := range []string{"ContainerInstance.powernode.io"} {
+	for _, key := range []string{"ContainerInstance.powernode.io", "Pipeline.powernode.io"} {
 		k := builtin(b, key)
 		body := example(b, k)
 		b.Run(k.Kind+"/whole", func(b *testing.B) {

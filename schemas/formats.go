@@ -34,8 +34,8 @@ func integerWithin(v any, low, high int64) bool {
 	switch v := v.(type) {
 	case int64:
 		return low <= v && v <= high
-	case float64: // the bounds of 64 bits have no exact float; 2^63 itself is outside
-		return v >= float64(low) && v < float64(high)+1 && v < 1<<63
+	case float64: // MaxInt64 as a float is already one more
+		return v >= float64(low) && v < float64(high)+1
 	}
 	return true
 }

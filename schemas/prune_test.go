@@ -84,6 +84,11 @@ func TestPruneRemovesAndNamesWhatIsUnknown(t *testing.T) {
 			`{"spec":{"whole":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"},"spec":{}}}}`,
 			[]string{"spec.whole.status"},
 		},
+		"only an embedded object has a kind of its own": {
+			"{spec: {steps: [{kind: Pod, metadata: {}}]}}",
+			`{"spec":{"steps":[{}]}}`,
+			[]string{"spec.steps[0].kind", "spec.steps[0].metadata"},
+		},
 		"a wrong type is Validate's to tell": {
 			"{spec: {steps: {a: 1}, labels: [x], name: {first: a}, port: {a: 1}}}",
 			`{"spec":{"labels":["x"],"name":{"first":"a"},"port":{"a":1},"steps":{"a":1}}}`, nil,

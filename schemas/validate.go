@@ -32,7 +32,7 @@ func (k *Kind) violations(doc map[string]any) field.ErrorList {
 		return field.ErrorList{field.InternalError(nil, err)}
 	}
 	var all []violation
-	for _, leaf := range leaves(failed, nil) {
+	for _, leaf := range k.leaves(failed, nil) {
 		all = append(all, k.locate(leaf, doc))
 	}
 	slices.SortStableFunc(all, func(a, b violation) int {
@@ -57,13 +57,14 @@ func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") =
 
 // leaves are the failures that say something: those at the ends of the tree,
 // but a choice (anyOf, oneOf) as a whole.
-func leaves(e *jsonschema.ValidationError, found []*jsonschema.ValidationError) []*jsonschema.ValidationError {
-	keyword := e.AbsoluteKeywordLocation[strings.LastIndexByte(e.AbsoluteKeywordLocation, '/')+1:]
-	if len(e.Causes) == 0 || keyword == "anyOf" || keyword == "oneOf" {
+func (k *Kind) leaves(e *jsonschema.ValidationError, found []*jsonschema.ValidationError) []*jsonschema.ValidationError {
+	var v violation
+	v.rule(k.Schema, e)
+	if len(e.Causes) == 0 || v.keyword == "anyOf" || v.keyword == "oneOf" {
 		return append(found, e)
 	}
 	for _, cause := range e.Causes {
-		found = leaves(cause, found)
+		found = k.leaves(cause, found)
 	}
 	return found
 }
@@ -83,8 +84,7 @@ type violation struct {
 func (k *Kind) locate(e *jsonschema.ValidationError, doc map[string]any) violation {
 	v := violation{value: doc, place: pointer(e.InstanceLocation)}
 	v.follow(k.Schema)
-	_, fragment, _ := strings.Cut(e.AbsoluteKeywordLocation, "#")
-	v.rule(k.Schema, pointer(fragment))
+	v.rule(k.Schema, e)
 	if v.key {
 		v.value = v.place[len(v.place)-1]
 	}
@@ -111,8 +111,10 @@ func (v *violation) follow(s *Schema) {
 	v.sensitive = v.sensitive || s.Sensitive
 }
 
-// rule walks along a keyword's location to its schema node.
-func (v *violation) rule(s *Schema, way []string) {
+// rule walks along the location of the broken keyword to its schema node.
+func (v *violation) rule(s *Schema, e *jsonschema.ValidationError) {
+	_, fragment, _ := strings.Cut(e.AbsoluteKeywordLocation, "#")
+	way := pointer(fragment)
 	for len(way) > 1 {
 		step := 2
 		switch way[0] {
