@@ -11,13 +11,16 @@ import (
 // how long a task waits for the runner that it prefers. The zero value has
 // heard of nobody.
 type Heard struct {
+	// LeaseTime is how long a runner may be silent; runner.LeaseTime when 0.
+	LeaseTime time.Duration
+
 	mu    sync.Mutex
 	since time.Time // when listening began, or began again
 	last  map[string]time.Time
 }
 
 // Reset forgets the time that has passed: after a while in which nobody could be
-// heard, everybody has a full runner.LeaseTime again.
+// heard, everybody has a full LeaseTime again.
 func (h *Heard) Reset(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -34,7 +37,7 @@ func (h *Heard) Note(name string, now time.Time) {
 	h.last[name] = now
 }
 
-// Silent lists the runners that were heard of, but not for runner.LeaseTime.
+// Silent lists the runners that were heard of, but not for LeaseTime.
 func (h *Heard) Silent(now time.Time) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -47,7 +50,7 @@ func (h *Heard) Silent(now time.Time) []string {
 	return silent
 }
 
-// Recent lists the runners that were heard of within runner.LeaseTime.
+// Recent lists the runners that were heard of within LeaseTime.
 func (h *Heard) Recent(now time.Time) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -65,12 +68,19 @@ func (h *Heard) Recent(now time.Time) []string {
 func (h *Heard) Unknown(now time.Time) time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if now.Sub(h.since) < runner.LeaseTime {
+	if now.Sub(h.since) < h.leaseTime() {
 		return time.Time{}
 	}
-	return now.Add(-runner.LeaseTime)
+	return now.Add(-h.leaseTime())
 }
 
 func (h *Heard) gone(last, now time.Time) bool {
-	return now.Sub(last) >= runner.LeaseTime && now.Sub(h.since) >= runner.LeaseTime
+	return now.Sub(last) >= h.leaseTime() && now.Sub(h.since) >= h.leaseTime()
+}
+
+func (h *Heard) leaseTime() time.Duration {
+	if h.LeaseTime == 0 {
+		return runner.LeaseTime
+	}
+	return h.LeaseTime
 }

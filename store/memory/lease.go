@@ -22,7 +22,7 @@ func (t *Tasks) Lease(ctx context.Context, claim runner.Claim) (runner.TaskState
 			return state, nil
 		}
 		// Time alone can free a task: a lease runs out, a preferred runner falls silent.
-		if err := pause(ctx, moved, runner.LeaseTime/10); err != nil {
+		if err := pause(ctx, moved, t.leaseTime()/10); err != nil {
 			return runner.TaskState{}, fmt.Errorf("no task for runner %s: %w", claim.Runner, api.ErrNotFound)
 		}
 	}
@@ -31,13 +31,14 @@ func (t *Tasks) Lease(ctx context.Context, claim runner.Claim) (runner.TaskState
 func (t *Tasks) lease(claim runner.Claim, now time.Time) (runner.TaskState, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.heard.LeaseTime = t.LeaseTime
 	t.heard.Note(claim.Runner, now)
 	t.expire(now)
 	for _, task := range t.tasks {
 		if task.Phase == runner.TaskOffered && t.fits(task, claim, now) {
 			task.Phase, task.Runner, task.Token = runner.TaskLeased, claim.Runner, uuid.NewString()
 			task.Leases++
-			task.LeasedAt, task.until = now, now.Add(runner.LeaseTime)
+			task.LeasedAt, task.until = now, now.Add(t.leaseTime())
 			t.changed(task.Owner)
 			return task.TaskState, true
 		}
@@ -71,7 +72,7 @@ func (t *Tasks) Renew(ctx context.Context, id, token string, wait time.Duration)
 		if err != nil || state.Cancelled || left <= 0 {
 			return state, err
 		}
-		if err := pause(ctx, moved, min(left, runner.LeaseTime/3)); err != nil {
+		if err := pause(ctx, moved, min(left, t.leaseTime()/3)); err != nil {
 			return state, nil
 		}
 	}
@@ -84,7 +85,7 @@ func (t *Tasks) extend(id, token string, now time.Time) (runner.TaskState, error
 	if err != nil {
 		return runner.TaskState{}, err
 	}
-	task.until = now.Add(runner.LeaseTime)
+	task.until = now.Add(t.leaseTime())
 	return task.TaskState, nil
 }
 

@@ -2,6 +2,7 @@ package memory_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/powernode/powernode/store"
 	"github.com/powernode/powernode/store/memory"
@@ -10,4 +11,16 @@ import (
 
 func TestStore(t *testing.T) {
 	storetest.Store(t, func(*testing.T) store.Store { return new(memory.Store) })
+}
+
+func TestTasks(t *testing.T) {
+	storetest.Tasks(t, time.Second, func(*testing.T) store.Tasks { return &memory.Tasks{LeaseTime: time.Second} })
+}
+
+func TestLogs(t *testing.T) {
+	storetest.Logs(t, func(*testing.T) store.Logs { return new(memory.Logs) })
+}
+
+func TestBlobs(t *testing.T) {
+	storetest.Blobs(t, func(*testing.T) store.Blobs { return new(memory.Blobs) })
 }

@@ -16,6 +16,9 @@ var _ store.Tasks = (*Tasks)(nil)
 
 // Tasks is a store.Tasks in memory.
 type Tasks struct {
+	// LeaseTime is how long a lease lasts; runner.LeaseTime when 0. Set it before use.
+	LeaseTime time.Duration
+
 	mu    sync.Mutex
 	tasks []*task // in the order they were offered
 	heard store.Heard
@@ -106,13 +109,20 @@ func (t *Tasks) Changes(ctx context.Context, changed func(owner api.Key)) error 
 			changed(owner)
 		}
 		// The look in between finds the leases that ran out while nobody asked.
-		if err := pause(ctx, bell, runner.LeaseTime/3); err != nil {
+		if err := pause(ctx, bell, t.leaseTime()/3); err != nil {
 			return err
 		}
 		t.mu.Lock()
 		t.expire(time.Now())
 		t.mu.Unlock()
 	}
+}
+
+func (t *Tasks) leaseTime() time.Duration {
+	if t.LeaseTime == 0 {
+		return runner.LeaseTime
+	}
+	return t.LeaseTime
 }
 
 // open starts with the owners of all unfinished tasks.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
-
-	"github.com/powernode/powernode/api/runner"
 )
 
 // expireLeases gives the tasks back whose lease has run out, until ctx ends. A
@@ -21,7 +19,7 @@ func (t *Tasks) expireLeases(ctx context.Context) {
 		t.heard.Reset(now)
 	}
 	begin()
-	for lost := false; wait(ctx, leasePoll) == nil; {
+	for lost := false; wait(ctx, t.leaseTime/10) == nil; {
 		// Looked at before the update, so that an outage in between is noticed.
 		if err := t.pool.Ping(ctx); err != nil {
 			lost = true
@@ -32,7 +30,7 @@ func (t *Tasks) expireLeases(ctx context.Context) {
 			begin()
 			continue
 		}
-		if time.Since(*since.Load()) < runner.LeaseTime {
+		if time.Since(*since.Load()) < t.leaseTime {
 			continue
 		}
 		if err := t.giveBack(ctx, time.Now()); err != nil {

@@ -14,9 +14,6 @@ import (
 	"github.com/powernode/powernode/api/runner"
 )
 
-// A runner that waits looks again this often without being told: time alone can free a task.
-const leasePoll = runner.LeaseTime / 10
-
 // Lease implements store.Tasks.
 func (t *Tasks) Lease(ctx context.Context, claim runner.Claim) (runner.TaskState, error) {
 	for {
@@ -28,7 +25,8 @@ func (t *Tasks) Lease(ctx context.Context, claim runner.Claim) (runner.TaskState
 		case err != nil && ctx.Err() == nil:
 			return runner.TaskState{}, fmt.Errorf("lease a task: %w", err)
 		}
-		if pause(ctx, moved, leasePoll) != nil {
+		// Time alone can free a task: a lease runs out, a preferred runner falls silent.
+		if pause(ctx, moved, t.leaseTime/10) != nil {
 			return runner.TaskState{}, fmt.Errorf("no task for runner %s: %w", claim.Runner, api.ErrNotFound)
 		}
 	}
@@ -52,7 +50,7 @@ func (t *Tasks) lease(ctx context.Context, claim runner.Claim, now time.Time) ([
 					SELECT FROM tasks l WHERE l.phase = 'leased' AND l.runner = t.prefer))
 			ORDER BY seq LIMIT 1 FOR UPDATE SKIP LOCKED)
 		RETURNING *`,
-		claim.Runner, uuid.NewString(), now, now.Add(runner.LeaseTime),
+		claim.Runner, uuid.NewString(), now, now.Add(t.leaseTime),
 		append([]string{}, claim.Labels...), claim.Docker, t.heard.Silent(now), t.heard.Recent(now), t.heard.Unknown(now))
 }
 
@@ -65,7 +63,7 @@ func (t *Tasks) Renew(ctx context.Context, id, token string, wait time.Duration)
 		if err != nil || state.Cancelled {
 			return state, err
 		}
-		again := min(time.Until(end), runner.LeaseTime/3)
+		again := min(time.Until(end), t.leaseTime/3)
 		if state, err = t.watchLease(ctx, state, moved, time.Now().Add(again)); err != nil || state.Cancelled {
 			return state, err
 		}
@@ -95,7 +93,7 @@ func (t *Tasks) watchLease(ctx context.Context, state runner.TaskState, moved <-
 func (t *Tasks) extend(ctx context.Context, id, token string) (runner.TaskState, error) {
 	return t.held(ctx, id, token, `
 		UPDATE tasks SET lease_until = $3 WHERE id = $1 AND token = $2 AND phase = 'leased' RETURNING `+taskColumns,
-		time.Now().Add(runner.LeaseTime))
+		time.Now().Add(t.leaseTime))
 }
 
 // Holder implements store.Tasks.

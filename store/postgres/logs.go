@@ -35,12 +35,12 @@ func (l *Logs) bell(stream string) *store.Bell {
 // appendSQL adds a chunk if the stream ends where it begins; %s makes or moves the end.
 const appendSQL = `
 WITH s AS (%s RETURNING size)
-INSERT INTO log_chunks (day, stream, pos, data) SELECT current_date, $1, $2, $3 FROM s RETURNING pos + length(data)`
+INSERT INTO log_chunks (day, stream, pos, data) SELECT current_date, $1, $2, $3::bytea FROM s RETURNING pos + length(data)`
 
 const (
-	beginStream = `INSERT INTO logs AS l (stream, size, closed) VALUES ($1, length($3), false)
-		ON CONFLICT (stream) DO UPDATE SET size = l.size + length($3) WHERE l.size = $2 AND NOT l.closed`
-	growStream = `UPDATE logs SET size = size + length($3) WHERE stream = $1 AND size = $2 AND NOT closed`
+	beginStream = `INSERT INTO logs AS l (stream, size, closed) VALUES ($1, length($3::bytea), false)
+		ON CONFLICT (stream) DO UPDATE SET size = l.size + length($3::bytea) WHERE l.size = $2 AND NOT l.closed`
+	growStream = `UPDATE logs SET size = size + length($3::bytea) WHERE stream = $1 AND size = $2 AND NOT closed`
 )
 
 // Append implements store.Logs.

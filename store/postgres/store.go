@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/powernode/powernode/api/runner"
 	"github.com/powernode/powernode/store"
 )
 
@@ -32,7 +33,8 @@ type Config struct {
 	// Registerer takes the metrics; none are kept when nil.
 	Registerer prometheus.Registerer
 
-	history history
+	history   history
+	leaseTime time.Duration // of tasks
 }
 
 // history says how many changes are kept in the database.
@@ -94,6 +96,9 @@ func (c Config) complete() Config {
 	if c.history.span == 0 {
 		c.history = history{span: 100_000, keep: 500_000, reach: 50_000}
 	}
+	if c.leaseTime == 0 {
+		c.leaseTime = runner.LeaseTime
+	}
 	return c
 }
 
@@ -152,7 +157,7 @@ func (s *Store) assemble() {
 	s.writer = newBatcher(s)
 	s.follow = newFollower(s)
 	s.fresh = &freshener{pool: s.pool, wake: make(chan struct{}, 1), done: make(chan struct{})}
-	s.tasks = &Tasks{pool: s.pool, channel: s.channel, log: s.config.Log}
+	s.tasks = &Tasks{pool: s.pool, channel: s.channel, log: s.config.Log, leaseTime: s.config.leaseTime, heard: store.Heard{LeaseTime: s.config.leaseTime}}
 	s.logs = &Logs{pool: s.pool, seed: maphash.MakeSeed()}
 	s.listen = &listener{
 		dsn: s.config.ListenDSN, channel: s.channel, name: s.id + " listener", log: s.config.Log,

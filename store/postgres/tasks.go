@@ -23,9 +23,11 @@ type Tasks struct {
 	pool    *pgxpool.Pool
 	channel string
 	log     *slog.Logger
-	heard   store.Heard
-	moved   store.Bell
-	owners  subscribers
+	// leaseTime is runner.LeaseTime but in tests.
+	leaseTime time.Duration
+	heard     store.Heard
+	moved     store.Bell
+	owners    subscribers
 }
 
 // taskColumns in the order of scanTask.

@@ -1,0 +1,38 @@
+package postgres
+
+import (
+	"path/filepath"
+	"time"
+
+	"github.com/powernode/powernode/store"
+)
+
+// Short makes everything small that is large, so that tests come to its end.
+func (c Config) Short(span, keep, reach store.Revision, ring int) Config {
+	c.history = history{span: span, keep: keep, reach: reach, ring: ring}
+	return c
+}
+
+// Lease sets how long a lease of a task lasts.
+func (c Config) Lease(d time.Duration) Config {
+	c.leaseTime = d
+	return c
+}
+
+// ID names the store's connections.
+func (s *Store) ID() string { return s.id }
+
+// DSN is what the store was opened with.
+func (s *Store) DSN() string { return s.config.DSN }
+
+// PIDOf is the process of the private server of a directory.
+func PIDOf(dir string) (int, error) {
+	p := &Private{}
+	a, err := findAccount()
+	if err != nil {
+		return 0, err
+	}
+	home, err := a.home(dir)
+	p.data = filepath.Join(home, "data")
+	return p.pid(), err
+}
