@@ -49,6 +49,9 @@ func observed(seen container.InspectResponse) Container {
 		State: State(seen.State.Status), ExitCode: seen.State.ExitCode, OOMKilled: seen.State.OOMKilled, Error: seen.State.Error,
 		Created: instant(seen.Created), Started: instant(seen.State.StartedAt), Finished: instant(seen.State.FinishedAt),
 	}
+	if out.Ended() && out.Finished.Before(out.Started) { // the engine notes a start late: very short runs end before
+		out.Finished = out.Started
+	}
 	if seen.State.Health != nil && seen.State.Health.Status != container.NoHealthcheck {
 		out.Health = seen.State.Health.Status
 	}
