@@ -65,12 +65,11 @@ func (p *plain) state(r *runState) []string {
 		lines = append(lines, about)
 	}
 	for _, s := range r.Steps() {
-		text, logs := stepPhase(s)
 		t := p.step(s.Name)
-		if text != "" && text != t.last {
-			t.last = text
-			t.queue = append(t.queue, stepLine{text, logs})
+		if s.Attempts > 0 && t.last == "" && s.Phase != v1.RunQueued { // it may have ended between two looks
+			t.say("step "+s.Name+": "+v1.RunRunning, 0)
 		}
+		t.say(stepPhase(s))
 		lines = append(lines, t.ready()...)
 	}
 	return lines
@@ -102,6 +101,14 @@ func prefixed(step string, lines []string) []string {
 		lines[i] = "[" + step + "] " + lines[i]
 	}
 	return lines
+}
+
+// say queues a line, unless it is what was said last.
+func (t *stepText) say(text string, logs int) {
+	if text != "" && text != t.last {
+		t.last = text
+		t.queue = append(t.queue, stepLine{text, logs})
+	}
 }
 
 // ready takes the lines that need not wait any longer.

@@ -49,7 +49,9 @@ The exit code is 0 when the run succeeds and 1 when it does not. Ctrl-C leaves t
 			if o.client, err = newClient(f); err != nil {
 				return err
 			}
-			return o.run(cmd.Context(), args[0])
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			return o.run(ctx, args[0])
 		},
 		ValidArgsFunction: completeOne(f, pipelines),
 	}
@@ -112,8 +114,6 @@ func (o *runOptions) follow(ctx context.Context, created *api.Object) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	f := &follower{client: o.client, run: first.Name, tail: -1}
 	last, err := show(ctx, f, first, newView(o.session.Out, o.session.ErrOut, os.Getenv))
 	switch {

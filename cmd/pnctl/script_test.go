@@ -1,22 +1,21 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/api/server"
+	v1 "github.com/powernode/powernode/api/v1"
+	"github.com/powernode/powernode/controllers/pipelinerun"
 	"github.com/powernode/powernode/schemas"
-	"github.com/powernode/powernode/store/memory"
 )
 
 // TestMain lets scripts run pnctl: this binary again, as pnctl's main.
@@ -27,9 +26,10 @@ func TestMain(m *testing.M) {
 // TestScripts runs whole command lines against the real API on the memory store.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir:  "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"keep": keep},
 		Setup: func(e *testscript.Env) error {
-			http := httptest.NewServer(newAPI(t))
+			http := httptest.NewServer(newAPI(t, startPlayer(t)))
 			e.Defer(func() {
 				http.CloseClientConnections()
 				http.Close()
@@ -43,27 +43,26 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// keep NAME puts the latest standard output into the variable NAME.
+func keep(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
+}
+
 const goodToken = "the-right-token"
 
-func newAPI(t *testing.T) *server.Server {
+// newAPI is the API with the kinds, checks and subresources of the whole program.
+func newAPI(t *testing.T, p *player) *server.Server {
 	kinds, err := schemas.Builtin()
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects := &memory.Store{}
-	for _, name := range []string{"default", "other"} {
-		_, err := objects.Create(context.Background(), &api.Object{
-			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
-			ObjectMeta: metav1.ObjectMeta{Name: name},
-			Status:     json.RawMessage(`{"phase":"Active"}`),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 	s, err := server.New(server.Config{
-		Store: objects, Kinds: kinds,
+		Store: p.objects, Logs: p.logs, Blobs: p.blobs, Kinds: kinds,
 		Authenticate: server.Tokens(map[string]server.User{goodToken: {Name: "tester", Groups: []string{server.Masters}}}),
+		Admission:    map[string]api.Admission{v1.PipelineRun: pipelinerun.Admit},
+		Subresources: map[string]map[string]api.Subresource{v1.PipelineRun: {
+			"log": pipelinerun.Log(p.logs, p.objects), "artifacts": pipelinerun.Artifacts(p.blobs),
+		}},
 	})
 	if err != nil {
 		t.Fatal(err)
