@@ -39,9 +39,15 @@ func conditions(o outcome, generation int64, now metav1.Time, left, previous []m
 			all = append(all, c)
 		}
 	}
+	return dated(all, generation, now, previous)
+}
+
+// dated fills in what a condition takes from the pass: the generation that the engine's own
+// speak of, and the time of transition.
+func dated(all []metav1.Condition, generation int64, now metav1.Time, previous []metav1.Condition) []metav1.Condition {
 	for i := range all {
 		c := &all[i]
-		if i == 0 || c.ObservedGeneration == 0 || c.Type == beside.Type {
+		if c.ObservedGeneration == 0 {
 			c.ObservedGeneration = generation
 		}
 		if was := meta.FindStatusCondition(previous, c.Type); was != nil && was.Status == c.Status {

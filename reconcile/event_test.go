@@ -99,12 +99,12 @@ func TestEventsHaveTheFieldsThatKubectlDescribeAsksFor(t *testing.T) {
 			}
 			return "none"
 		}
-		uid := w.Object(widget, "team/a").UID
-		equal(t, "of a namespaced object", find("team", "a"), fmt.Sprintf(
-			`{"apiVersion":"example.org/v1","kind":"Widget","name":"a","namespace":"team","uid":"%s"} {"component":"widget-controller"} "Normal" "2000-01-01T00:00:00Z"`, uid))
-		uid = w.Object(widget, "alone").UID
-		equal(t, "of one outside namespaces", find("default", "alone"), fmt.Sprintf(
-			`{"apiVersion":"example.org/v1","kind":"Widget","name":"alone","namespace":"","uid":"%s"} {"component":"widget-controller"} "Normal" "2000-01-01T00:00:00Z"`, uid))
+		want := func(name, namespace, full string) string {
+			return fmt.Sprintf(`{"apiVersion":"example.org/v1","kind":"Widget","name":%q,"namespace":%q,"uid":%q} `+
+				`{"component":"widget-controller"} "Normal" "2000-01-01T00:00:00Z"`, name, namespace, w.Object(widget, full).UID)
+		}
+		equal(t, "of a namespaced object", find("team", "a"), want("a", "team", "team/a"))
+		equal(t, "of one outside namespaces", find("default", "alone"), want("alone", "", "alone"))
 	})
 }
 

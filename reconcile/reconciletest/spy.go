@@ -41,6 +41,9 @@ func (s *spy) wrote(op string, key api.Key) {
 	s.writes = append(s.writes, op+" "+key.String())
 }
 
+// sync puts what was done before it before all calls of the managers that come after it.
+func (s *spy) sync() { s.count() }
+
 func (s *spy) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,7 +13,8 @@
 //	})
 //
 // Quiet means that nothing is left to do at this moment of fake time; what is due later
-// (a retry, Result.After) comes with Advance. The package knows no kind and no outside world.
+// (a retry, Result.After) comes with Advance. Passes of several objects run at once, so a fake world that more
+// than one object uses needs a lock. The package knows no kind and no outside world.
 package reconciletest
 
 import (
@@ -80,10 +81,12 @@ func (w *World) stop() {
 }
 
 // Settle waits until nothing is left to do at this moment of fake time.
-func (w *World) Settle() { synctest.Wait() }
+func (w *World) Settle() { w.Advance(0) }
 
-// Advance lets fake time pass, and waits until all is quiet.
+// Advance lets fake time pass, and waits until all is quiet. What the test did
+// before is seen by every pass that begins after, without a lock of the test's own.
 func (w *World) Advance(d time.Duration) {
+	w.spy.sync()
 	time.Sleep(d)
 	synctest.Wait()
 }

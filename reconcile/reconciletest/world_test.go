@@ -3,6 +3,7 @@ package reconciletest_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +26,7 @@ type lampStatus struct {
 
 // house is the outside world of lamps: it keeps state, and fails on demand.
 type house struct {
+	mu      sync.Mutex
 	shining map[string]bool
 	fails   error
 }
@@ -32,6 +34,8 @@ type house struct {
 type lamps struct{ house *house }
 
 func (l lamps) Reconcile(_ context.Context, obj *reconcile.Object[lampSpec, lampStatus]) (reconcile.Result, error) {
+	l.house.mu.Lock()
+	defer l.house.mu.Unlock()
 	if l.house.fails != nil {
 		return reconcile.Result{}, l.house.fails
 	}
@@ -41,6 +45,8 @@ func (l lamps) Reconcile(_ context.Context, obj *reconcile.Object[lampSpec, lamp
 }
 
 func (l lamps) Delete(_ context.Context, obj *reconcile.Object[lampSpec, lampStatus]) (reconcile.Result, error) {
+	l.house.mu.Lock()
+	defer l.house.mu.Unlock()
 	delete(l.house.shining, obj.Name)
 	return reconcile.Done, nil
 }
