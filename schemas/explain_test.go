@@ -10,6 +10,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	v1 "github.com/powernode/powernode/api/v1"
 	"github.com/powernode/powernode/schemas"
 )
 
@@ -108,6 +109,23 @@ properties:
 		"widget.spec --recursive":             {"steps\t<[]Object> -required-", "    type\t<string>"},
 		"secret.data":                         {"KIND:       Secret", "FIELD: data <map[string]string>", "in base64, by key"},
 		"widget.metadata.ownerReferences.uid": {"UID of the owner."},
+	} {
+		got := kubectl(t, server, append([]string{"explain"}, strings.Fields(args)...)...)
+		for _, line := range want {
+			if !strings.Contains(got, line) {
+				t.Errorf("explain %s does not say %q:\n%s", args, line, got)
+			}
+		}
+	}
+}
+
+func TestKubectlExplainsPipelines(t *testing.T) {
+	server := discovery(t, builtin(t, v1.Pipeline), builtin(t, v1.PipelineRun))
+	for args, want := range map[string][]string{
+		"pipeline.spec.steps":        {"GROUP:      powernode.io", "FIELD: steps <[]Object>", "name\t<string> -required-", "timeoutMinutes\t<integer>"},
+		"pipeline --recursive":       {"concurrency\t<Object>", "policy\t<string>", "enum: Queue, Allow, Forbid, Replace"},
+		"pl.spec.concurrency.policy": {"ENUM:", "Replace"},
+		"pipelineruns.status":        {"phase\t<string>"},
 	} {
 		got := kubectl(t, server, append([]string{"explain"}, strings.Fields(args)...)...)
 		for _, line := range want {

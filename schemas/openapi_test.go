@@ -117,6 +117,27 @@ func TestDefinitionsServeServerSideApply(t *testing.T) {
 	}
 }
 
+func TestDefinitionsOfAllKindsServeServerSideApply(t *testing.T) {
+	kinds, err := schemas.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	definitions, err := schemas.Definitions(kinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	converter, err := managedfields.NewTypeConverter(definitions, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range kinds {
+		empty := map[string]any{"apiVersion": k.APIVersion(), "kind": k.Kind, "metadata": map[string]any{"name": "a"}}
+		if _, err := converter.ObjectToTyped(&unstructured.Unstructured{Object: empty}); err != nil {
+			t.Errorf("%s: %v", k.Kind, err)
+		}
+	}
+}
+
 // kubectl's three-way merge of core kinds reads the patch strategies.
 func TestCoreKindsCarryPatchStrategies(t *testing.T) {
 	doc := openAPI(t, "", "v1", builtin(t, "Namespace"))
