@@ -65,7 +65,7 @@ func (r *request) patched(live *api.Object, apply patcher, strict []string) (doc
 	if err != nil {
 		return document{}, fmt.Errorf("encode %s: %w", live.Key(), err)
 	}
-	after, err := apply(before)
+	after, err := guarded("patch", func() ([]byte, error) { return apply(before) })
 	if err != nil {
 		return document{}, err
 	}

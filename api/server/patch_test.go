@@ -33,6 +33,7 @@ func TestPatches(t *testing.T) {
 		{"JSON, label", widgets + "/a", jsonPatch, `[{"op":"add","path":"/metadata/labels","value":{"a/b":"c"}},{"op":"remove","path":"/metadata/labels/a~1b"}]`, 200, `"name":"a"`},
 		{"a test that fails", widgets + "/a", jsonPatch, `[{"op":"test","path":"/spec/size","value":7}]`, 422, "is invalid: patch"},
 		{"a path that is not there", widgets + "/a", jsonPatch, `[{"op":"remove","path":"/spec/nothing"}]`, 422, "is invalid: patch"},
+		{"a test without a value, which the library panics of", widgets + "/a", jsonPatch, `[{"op":"test","path":""}]`, 400, "malformed"},
 		{"malformed JSON patch", widgets + "/a", jsonPatch, `{"op":"remove"}`, 400, "read patch"},
 		{"malformed merge patch", widgets + "/a", mergePatch, `{"spec":`, 400, "read patch"},
 		{"merge patch that is no object", widgets + "/a", mergePatch, `null`, 400, "must be a JSON object"},

@@ -43,23 +43,30 @@ func (t *typed) sample(gvk schema.GroupVersionKind) (any, error) { return t.sche
 
 // json turns a protobuf body into the JSON of the same object; gvk is what the
 // body is when it does not say so itself.
-func (t *typed) json(body []byte, gvk schema.GroupVersionKind) (_ []byte, err error) {
+func (t *typed) json(body []byte, gvk schema.GroupVersionKind) ([]byte, error) {
+	return guarded("protobuf body of "+gvk.Kind, func() ([]byte, error) {
+		obj, actual, err := t.codec.Decode(body, &gvk, nil)
+		if err != nil {
+			return nil, apierrors.NewBadRequest(fmt.Sprintf("read protobuf body of %s: %v", gvk.Kind, err))
+		}
+		obj.GetObjectKind().SetGroupVersionKind(*actual)
+		data, err := json.Marshal(obj)
+		if err != nil {
+			return nil, apierrors.NewBadRequest(fmt.Sprintf("convert protobuf body of %s: %v", gvk.Kind, err))
+		}
+		return data, nil
+	})
+}
+
+// guarded runs a library on a client's input: some of them panic where they
+// should fail.
+func guarded(what string, run func() ([]byte, error)) (data []byte, err error) {
 	defer func() {
-		// Generated decoders have panicked on hostile input before.
 		if r := recover(); r != nil {
-			err = apierrors.NewBadRequest(fmt.Sprintf("read protobuf body of %s: malformed", gvk.Kind))
+			err = apierrors.NewBadRequest(fmt.Sprintf("read %s: malformed", what))
 		}
 	}()
-	obj, actual, err := t.codec.Decode(body, &gvk, nil)
-	if err != nil {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("read protobuf body of %s: %v", gvk.Kind, err))
-	}
-	obj.GetObjectKind().SetGroupVersionKind(*actual)
-	data, err := json.Marshal(obj)
-	if err != nil {
-		return nil, fmt.Errorf("convert protobuf body of %s: %w", gvk.Kind, err)
-	}
-	return data, nil
+	return run()
 }
 
 // isProtobuf recognizes a protobuf body by its first bytes.

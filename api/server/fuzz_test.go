@@ -1,0 +1,110 @@
+package server
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"testing"
+
+	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/schemas"
+	"github.com/powernode/powernode/store"
+)
+
+// FuzzContinue: what was decoded encodes to the same place, and nothing else panics.
+func FuzzContinue(f *testing.F) {
+	f.Add(encodeContinue(store.Cursor{Revision: 12, Namespace: "default", Name: "a"}))
+	f.Add(encodeContinue(store.Cursor{Revision: latest, Name: "a"}))
+	f.Add("eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MTIsInN0YXJ0IjoicDJcdTAwMDAifQ")
+	f.Fuzz(func(t *testing.T, token string) {
+		c, err := decodeContinue(token)
+		if err != nil {
+			return
+		}
+		if again, err := decodeContinue(encodeContinue(c)); err != nil || again != c {
+			t.Errorf("%+v became %+v, %v", c, again, err)
+		}
+	})
+}
+
+// FuzzListOptions: any query is read or refused.
+func FuzzListOptions(f *testing.F) {
+	f.Add("labelSelector=a%3Db,c+in+(d,e)&fieldSelector=metadata.name%3Dx,spec.colour!%3Dred&limit=5", false)
+	f.Add("watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=1&timeoutSeconds=9", true)
+	kind := fuzzKind(f)
+	f.Fuzz(func(t *testing.T, query string, watch bool) {
+		q, err := url.ParseQuery(query)
+		if err != nil {
+			return
+		}
+		o, err := listOptions(q, watch)
+		if err != nil {
+			return
+		}
+		obj := &api.Object{}
+		if _, err := fieldsOf(kind, o.FieldSelector); err == nil {
+			o.FieldSelector.Matches(kind.FieldSet(obj))
+		}
+	})
+}
+
+// FuzzPatch: a patch gives a JSON document or an error.
+func FuzzPatch(f *testing.F) {
+	for _, media := range []string{"application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json"} {
+		for _, body := range []string{
+			`[{"op":"add","path":"/data/-","value":1},{"op":"copy","from":"/data","path":"/data/x"}]`, `[{"op":"move","from":"/a","path":"/data"}]`, `[{"op":"test","path":""}]`,
+			`{"data":{"a":null,"$patch":"replace"}}`, `{"metadata":{"finalizers":["x"],"$setElementOrder/finalizers":["x","y"],"$deleteFromPrimitiveList/finalizers":["a"]}}`, `{"$retainKeys":["data"]}`, `null`,
+		} {
+			f.Add(media, body)
+		}
+	}
+	limitCopies()
+	types, err := newTyped()
+	if err != nil {
+		f.Fatal(err)
+	}
+	s := &Server{typed: types}
+	live := []byte(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c","finalizers":["x/a"],"ownerReferences":[{"uid":"1","name":"o"}]},"data":{"a":"1"}}`)
+	kind := fuzzKind(f)
+	f.Fuzz(func(t *testing.T, media, body string) {
+		r := &request{kind: kind, http: httptest.NewRequest("PATCH", "/", nil)}
+		r.http.Header.Set("Content-Type", media)
+		apply, _, err := s.patcher(r, []byte(body))
+		if err != nil {
+			return
+		}
+		after, err := guarded("patch", func() ([]byte, error) { return apply(live) })
+		if err == nil && !json.Valid(after) {
+			t.Errorf("%s %s gave %s", media, body, after)
+		}
+	})
+}
+
+// FuzzProtobuf: a body gives JSON or an error.
+func FuzzProtobuf(f *testing.F) {
+	f.Add([]byte("k8s\x00\n\x0f\n\x02v1\x12\tNamespace\x12\x08\n\x06\n\x04demo\x1a\x00\"\x00"))
+	types, err := newTyped()
+	if err != nil {
+		f.Fatal(err)
+	}
+	kind := fuzzKind(f)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r := &request{kind: kind}
+		if data, err := types.json(body, r.gvk()); err == nil && !json.Valid(data) {
+			t.Errorf("gave %s", data)
+		}
+	})
+}
+
+func fuzzKind(t testing.TB) *schemas.Kind {
+	doc, err := os.ReadFile("../../schemas/core/configmaps.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind, err := schemas.Parse(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kind
+}
