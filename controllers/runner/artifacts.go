@@ -33,6 +33,7 @@ func (p *patterns) UnmarshalJSON(raw []byte) error {
 	if err := json.Unmarshal(raw, &text); err != nil {
 		return errors.New("it is neither a string nor a list of strings")
 	}
+	*p = nil
 	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); line != "" {
 			*p = append(*p, line)

@@ -109,7 +109,7 @@ func tree(root *os.Root) ([]string, error) {
 	return names, err
 }
 
-// fingerprint is a digest of the names, sizes, permissions and times below
+// fingerprint is a digest of the names, sizes, permissions, links and times below
 // root: cheap, and different when anything was written since. size is the sum of the files.
 func fingerprint(root *os.Root) (digest string, size int64, err error) {
 	sum := sha256.New()
@@ -122,7 +122,14 @@ func fingerprint(root *os.Root) (digest string, size int64, err error) {
 			return err
 		}
 		fmt.Fprintf(sum, "%q %v", name, info.Mode())
-		if !info.IsDir() {
+		switch {
+		case info.Mode()&fs.ModeSymlink != 0:
+			target, err := root.Readlink(name)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(sum, " %q", target)
+		case !info.IsDir():
 			fmt.Fprintf(sum, " %d %d", info.Size(), info.ModTime().UnixNano())
 			size += info.Size()
 		}
