@@ -92,6 +92,10 @@ func (p *planner) take() bool {
 		st.Group = group
 		p.observation.status.Group = group
 	}
+	if st.Started == nil && len(p.tasks) > 0 { // it began in a pass that did not live to tell
+		st.Phase, st.Started = v1.RunRunning, timeOf(p.tasks[0].OfferedAt)
+		p.observation.status.Started = st.Started
+	}
 	if st.Started != nil {
 		return true
 	}
