@@ -21,8 +21,13 @@ type Logs interface {
 	Drop(ctx context.Context, prefix string) error
 }
 
-// keepLogBytes is how much of the end of a log is kept.
-const keepLogBytes = 100_000
+const (
+	// keepLogBytes is how much of the end of a log is kept.
+	keepLogBytes = 100_000
+	// readLogTime is how long the whole log may take to read; after that its last readLogLines have to do.
+	readLogTime  = time.Minute
+	readLogLines = 1000
+)
 
 func logPrefix(uid string) string { return "container/" + uid + "/" }
 
@@ -70,14 +75,26 @@ func (p *pass) lastWords(ctx context.Context, id string) ([]byte, error) {
 	return fmt.Appendf(nil, "[the log could not be read: %v]\n", err), nil
 }
 
+// readTail reads the end of a container's output, and says what is not in it.
 func readTail(ctx context.Context, engine docker.Engine, id string) ([]byte, error) {
-	all, err := engine.Logs(ctx, id, docker.LogOptions{})
+	brief, cancel := context.WithTimeout(ctx, readLogTime)
+	defer cancel()
+	text, err := readLog(brief, engine, id, docker.LogOptions{})
+	if err == nil || brief.Err() == nil || ctx.Err() != nil {
+		return text, err
+	}
+	text, err = readLog(ctx, engine, id, docker.LogOptions{Tail: readLogLines})
+	return append(fmt.Appendf(nil, "[truncated: the log is too long to be read whole; all before its last %d lines was cut]\n", readLogLines), text...), err
+}
+
+func readLog(ctx context.Context, engine docker.Engine, id string, opts docker.LogOptions) ([]byte, error) {
+	output, err := engine.Logs(ctx, id, opts)
 	if err != nil {
 		return nil, err
 	}
-	defer all.Close()
+	defer output.Close()
 	var t tail
-	if _, err := io.Copy(&t, all); err != nil {
+	if _, err := io.Copy(&t, output); err != nil {
 		return nil, err
 	}
 	return t.bytes(), nil

@@ -1,7 +1,6 @@
 package containerinstance
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -30,13 +29,6 @@ type observed struct {
 	containers []docker.Container
 	blind      bool // the engine did not answer: containers is not known
 }
-
-// The limits of waiting, and the pause before a Service that gave up tries again.
-const (
-	pendingLimit      = 15 * time.Minute
-	provisioningLimit = 10 * time.Minute
-	serviceRetry      = 5 * time.Minute
-)
 
 // plan says what to do next; nothing when the world is as it should be, or only
 // time or somebody else can change it. It may say only the first part: what
@@ -134,15 +126,6 @@ func afterEnd(d desired, o observed, current *docker.Container, now time.Time) [
 	return nil
 }
 
-// retryService says when a Service that never came up is tried again.
-func retryService(d desired, o observed) (time.Time, bool) {
-	gaveUp := o.status.Reason == reasonPendingTimeout || o.status.Reason == reasonProvisioningTimeout
-	if !d.service || d.cancel || !gaveUp || o.status.Finished == nil {
-		return time.Time{}, false
-	}
-	return o.status.Finished.Add(serviceRetry), true
-}
-
 func cancel(current *docker.Container) []op {
 	switch {
 	case current == nil:
@@ -175,19 +158,6 @@ func bringUp(d desired, o observed, current *docker.Container, now time.Time) []
 		return []op{{do: opProvision}}
 	}
 	return launch(d, current)
-}
-
-// limit is when an execution that does not run is given up, and in which words.
-func limit(o observed) (at time.Time, reason, words string) {
-	if o.status.Phase == v1.InstancePending {
-		at, reason, words = timeOf(o.status.Queued).Add(pendingLimit), reasonPendingTimeout, "no host took it within 15 minutes"
-	} else {
-		at, reason, words = timeOf(o.status.Provisioning).Add(provisioningLimit), reasonProvisioningTimeout, "not running after 10 minutes"
-	}
-	if ready := readyMessage(o.status); ready != "" {
-		words += ": " + ready
-	}
-	return at, reason, words
 }
 
 // launch makes and starts the container.
@@ -228,16 +198,6 @@ func whileUp(d desired, o observed, current *docker.Container, now time.Time) []
 		return []op{{do: opRunning, id: current.ID, at: current.Started}}
 	}
 	return nil
-}
-
-// overdue reports whether a Job has used up its time at the given moment.
-func (o observed) overdue(d desired, at time.Time) bool {
-	return !d.service && (o.status.Reason == reasonTimedOut || !at.Before(deadline(d, o.status)))
-}
-
-// deadline is when a Job's time is over. Started is a whole second, rounded down.
-func deadline(d desired, s v1.ContainerInstanceStatus) time.Time {
-	return timeOf(s.Started).Add(d.timeout + time.Second)
 }
 
 // placed lets work begin only where the host takes it. A start that was waited
@@ -297,18 +257,4 @@ func jobDown(d desired, o observed, current *docker.Container, now time.Time) []
 		return []op{keepLog, {do: opRetry, reason: reason}}
 	}
 	return []op{keepLog, finish(v1.InstanceFailed, reason, words, current)}
-}
-
-func timeoutWords(d desired) string {
-	return fmt.Sprintf("not finished after spec.timeoutSeconds (%.0f)", d.timeout.Seconds())
-}
-
-func whyEnded(c *docker.Container) (reason, words string) {
-	if c.OOMKilled {
-		return reasonOOM, "the container used more memory than spec.resources gives it"
-	}
-	if c.Error != "" {
-		return reasonExitCode, fmt.Sprintf("the container ended with exit code %d: %s", c.ExitCode, c.Error)
-	}
-	return reasonExitCode, fmt.Sprintf("the container ended with exit code %d", c.ExitCode)
 }

@@ -49,8 +49,21 @@ func TestAServiceIsHealed(t *testing.T) {
 	}
 }
 
-// A lost event is made up for: while the stream of events is down nothing is heard.
+// The resync backs up the events.
 func TestAServiceIsHealedWithoutEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.Apply(service("forever"))
+		w.engine.SetMute(true)
+		w.Advance(2 * time.Minute)
+		w.engine.RemoveByHand(w.running().ID)
+		w.Advance(time.Minute)
+		w.running()
+	})
+}
+
+// While the stream of events is down nothing is heard; that is made up for.
+func TestAServiceIsHealedAfterALostConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.Apply(service("forever"))

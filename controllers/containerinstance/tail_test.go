@@ -1,12 +1,17 @@
 package containerinstance
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
+
+	"github.com/powernode/powernode/controllers/internal/docker"
 )
 
 // However the text comes in pieces, its end is kept, whole characters only, and the marker counts the rest.
@@ -32,6 +37,27 @@ func TestTailKeepsTheEnd(t *testing.T) {
 		if first != fmt.Sprintf("[truncated: %d bytes before this were cut]", cut) || !strings.HasSuffix(text, end) ||
 			!utf8.ValidString(end) || len(end) > keepLogBytes || len(end) < keepLogBytes-utf8.UTFMax {
 			t.Fatalf("first line %q, then %d bytes of %d", first, len(end), len(text))
+		}
+	})
+}
+
+// slow is an engine whose whole log never ends.
+type slow struct{ docker.Engine }
+
+func (slow) Logs(ctx context.Context, _ string, opts docker.LogOptions) (io.ReadCloser, error) {
+	if opts.Tail > 0 {
+		return io.NopCloser(strings.NewReader("last\n")), nil
+	}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestALogThatIsTooLongToReadIsCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		text, err := readTail(t.Context(), slow{}, "c")
+		want := "[truncated: the log is too long to be read whole; all before its last 1000 lines was cut]\nlast\n"
+		if string(text) != want || err != nil {
+			t.Errorf("%q, %v", text, err)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/docker/docker/api/types/image"
@@ -30,11 +31,14 @@ func (c *Client) Pull(ctx context.Context, ref string) error {
 	call, cancel := context.WithTimeout(ctx, pullTimeout)
 	defer cancel()
 	stream, err := c.sdk.ImagePull(call, ref, image.PullOptions{})
-	if err != nil {
-		return wrap(ctx, err, "pull %s", ref)
+	if err == nil {
+		defer stream.Close()
+		err = outcome(stream)
 	}
-	defer stream.Close()
-	return wrap(ctx, outcome(stream), "pull %s", ref)
+	if err != nil && call.Err() != nil && ctx.Err() == nil { // the engine is there; its registry is slow
+		return fmt.Errorf("pull %s: not done after %v", ref, pullTimeout)
+	}
+	return wrap(ctx, err, "pull %s", ref)
 }
 
 // outcome reads a stream of progress messages to its end, or its error.

@@ -82,7 +82,7 @@ func (w *World) remove(b *box) {
 }
 
 func (w *World) emit(action string, b *box) {
-	if b.seen.Labels[v1.LabelUID] == "" {
+	if w.mute || b.seen.Labels[v1.LabelUID] == "" {
 		return
 	}
 	e := docker.Event{Action: action, ID: b.seen.ID, Labels: b.seen.Labels, At: time.Now()}

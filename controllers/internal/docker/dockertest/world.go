@@ -31,6 +31,7 @@ type World struct {
 	next       int
 	down       bool
 	hang       bool
+	mute       bool
 }
 
 type failure struct {
@@ -108,6 +109,13 @@ func (w *World) SetHang(hang bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.hang = hang
+}
+
+// SetMute loses every event from now on, while the stream stands.
+func (w *World) SetMute(mute bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mute = mute
 }
 
 // Containers shows every container, oldest first.
