@@ -19,12 +19,13 @@ import (
 // kubectl annotate --overwrite KIND NAME powernode.io/reconcile-requested="$(date)".
 const RequestAnnotation = "powernode.io/reconcile-requested"
 
-// Manager runs the controllers of Kinds on a Store. Fill in the fields, then call Run, once.
+// Manager runs the controllers of Kinds on a Store. Fill in the fields, then
+// call Run, once. Of all processes on one store, one may run a kind at a time.
 type Manager struct {
 	Store store.Store
 	Kinds []Kind
 	Log   *slog.Logger // nil is silent
-	// Registerer takes the metrics; nil for none.
+	// Registerer has the metrics while Run goes on; nil for none.
 	Registerer prometheus.Registerer
 	// Workers is how many passes of one kind may go on at once; 8 when 0. Kinds
 	// do not share workers, so a slow one holds up no other.
@@ -47,9 +48,11 @@ func (m *Manager) Run(ctx context.Context) error {
 	if e.err != nil {
 		return e.err
 	}
-	if err := e.metrics.register(m.Registerer, e.controllers); err != nil {
+	withdraw, err := e.metrics.register(m.Registerer, e.controllers)
+	if err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
+	defer withdraw()
 	e.run(ctx)
 	return nil
 }

@@ -183,34 +183,30 @@ func TestMetricsCountPassesByKindAndResult(t *testing.T) {
 		end := running(t, &reconcile.Manager{Store: s, Kinds: widgets(f), Registerer: registry, Workers: 1})
 		apply(t, s, newWidget("x/done", 1), newWidget("x/waiting", 1), newWidget("x/error", 1),
 			newWidget("x/permanent", 1), newWidget("x/panic", 1), newWidget("x/slow", 1), newWidget("x/later", 1))
-		want := func(depth, done int) string {
-			return fmt.Sprintf(`
+		want := `
 # HELP powernode_reconcile_queue_depth Objects that are due and wait for a worker.
 # TYPE powernode_reconcile_queue_depth gauge
-powernode_reconcile_queue_depth{kind="Widget.example.org"} %d
+powernode_reconcile_queue_depth{kind="Widget.example.org"} 1
 # HELP powernode_reconcile_total Passes of controllers by kind and result.
 # TYPE powernode_reconcile_total counter
-powernode_reconcile_total{kind="Widget.example.org",result="done"} %d
+powernode_reconcile_total{kind="Widget.example.org",result="done"} 1
 powernode_reconcile_total{kind="Widget.example.org",result="error"} 1
 powernode_reconcile_total{kind="Widget.example.org",result="panic"} 1
 powernode_reconcile_total{kind="Widget.example.org",result="permanent"} 1
 powernode_reconcile_total{kind="Widget.example.org",result="waiting"} 1
-`, depth, done)
+`
+		if err := testutil.GatherAndCompare(registry, strings.NewReader(want),
+			"powernode_reconcile_total", "powernode_reconcile_queue_depth"); err != nil {
+			t.Error(err)
 		}
-		check := func(depth, done int) {
-			err := testutil.GatherAndCompare(registry, strings.NewReader(want(depth, done)),
-				"powernode_reconcile_total", "powernode_reconcile_queue_depth")
-			if err != nil {
-				t.Error(err)
-			}
-		}
-		check(1, 1)
-		end()
-		check(1, 2)
 		for _, name := range []string{"powernode_reconcile_duration_seconds", "powernode_reconcile_queue_seconds"} {
 			if n, err := testutil.GatherAndCount(registry, name); err != nil || n != 1 {
 				t.Errorf("%s: %d series, %v", name, n, err)
 			}
+		}
+		end()
+		if n, err := testutil.GatherAndCount(registry); err != nil || n != 0 {
+			t.Errorf("after the end: %d series, %v", n, err)
 		}
 	})
 }

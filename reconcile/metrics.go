@@ -38,10 +38,11 @@ func newMetrics() *metrics {
 	}
 }
 
-// register offers the metrics, with the depth of every kind's queue; a nil registerer is none.
-func (m *metrics) register(to prometheus.Registerer, controllers map[string]*controller) error {
+// register offers the metrics, with the depth of every kind's queue, until withdraw is called; a nil
+// registerer is none.
+func (m *metrics) register(to prometheus.Registerer, controllers map[string]*controller) (withdraw func(), err error) {
 	if to == nil {
-		return nil
+		return func() {}, nil
 	}
 	all := []prometheus.Collector{m.passes, m.duration, m.waited}
 	for kind, c := range controllers {
@@ -50,10 +51,18 @@ func (m *metrics) register(to prometheus.Registerer, controllers map[string]*con
 			ConstLabels: prometheus.Labels{"kind": kind},
 		}, func() float64 { return float64(c.queue.depth()) }))
 	}
-	for _, collector := range all {
-		if err := to.Register(collector); err != nil {
-			return err
+	var taken []prometheus.Collector
+	withdraw = func() {
+		for _, collector := range taken {
+			to.Unregister(collector)
 		}
 	}
-	return nil
+	for _, collector := range all {
+		if err := to.Register(collector); err != nil {
+			withdraw()
+			return nil, err
+		}
+		taken = append(taken, collector)
+	}
+	return withdraw, nil
 }

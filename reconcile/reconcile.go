@@ -64,7 +64,10 @@ func (o *Object[S, O]) Eventf(eventType, reason, format string, args ...any) {
 }
 
 // Objects is a controller's view of other objects. Reads are consistent, and
-// remembered: what was read last wakes the reader when it changes.
+// remembered: what the last pass read, or tried to create, change or remove,
+// wakes the object when it changes. A pass's own changes wake it too where it can't know
+// their outcome (a removal, a list made before), so write only what differs. Writes go to the store as they
+// are: schemas, defaults and admission are the API's, not the engine's.
 type Objects interface {
 	// Get reads one object; api.ErrNotFound when there is none (its arrival wakes the reader).
 	Get(ctx context.Context, key api.Key) (*api.Object, error)
@@ -100,7 +103,7 @@ func Wait(format string, args ...any) (Result, error) {
 }
 
 // Permanent marks an error that only a new spec can help: the object is Stalled
-// and not tried again until its generation moves or something that it read changes.
+// and not tried again until its generation moves, something that it read changes, or a hint comes.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
