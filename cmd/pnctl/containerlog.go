@@ -55,7 +55,7 @@ func (c *containerFollower) once(ctx context.Context) error {
 func (c *containerFollower) follow(ctx context.Context) error {
 	var at position
 	at.tail = c.query.Tail
-	lost := false
+	var l link
 	for failures := 0; ; failures++ {
 		if failures > 0 {
 			if err := c.wait(ctx, failures); err != nil {
@@ -74,7 +74,9 @@ func (c *containerFollower) follow(ctx context.Context) error {
 		case at.told != before:
 			failures = 0
 		}
-		c.notice(&lost, err)
+		if news := l.news(err); news != "" {
+			fmt.Fprintln(c.notices, "pnctl: "+news)
+		}
 	}
 }
 
@@ -195,16 +197,6 @@ func skip(log io.Reader, n int64) (io.Reader, error) {
 		return nil, err
 	}
 	return rest, nil
-}
-
-// notice says once that the connection is lost, and once that it is back.
-func (c *containerFollower) notice(lost *bool, err error) {
-	if err != nil && !*lost {
-		fmt.Fprintln(c.notices, "pnctl: connection lost, trying again:", err)
-	} else if err == nil && *lost {
-		fmt.Fprintln(c.notices, "pnctl: "+connectedAgain)
-	}
-	*lost = err != nil
 }
 
 func (c *containerFollower) wait(ctx context.Context, failures int) error {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -74,8 +73,8 @@ func (f *follower) followRun(ctx context.Context, run *runState, deliver func(*r
 	if err := deliver(run); err != nil {
 		return err
 	}
-	lost, failures := false, 0
-	for !run.Ended() {
+	var l link
+	for failures := 0; !run.Ended(); failures++ {
 		if failures > 0 {
 			if err := f.wait(ctx, failures); err != nil {
 				return err
@@ -83,33 +82,46 @@ func (f *follower) followRun(ctx context.Context, run *runState, deliver func(*r
 		}
 		err := f.observe(ctx, func(next *runState) error {
 			failures = 0
-			if lost {
-				lost = false
-				if err := send(ctx, events, event{Notice: connectedAgain}); err != nil {
-					return err
-				}
-			}
-			if next.Revision == run.Revision {
-				return nil
+			if err := notify(ctx, events, l.news(nil)); err != nil || next.Revision == run.Revision {
+				return err
 			}
 			run = next
 			return deliver(next)
 		})
-		failures++
-		if err == nil {
-			continue
-		}
-		if ctx.Err() != nil || permanent(err) {
+		if err != nil && (ctx.Err() != nil || permanent(err)) {
 			return err
 		}
-		if !lost {
-			lost = true
-			if err := send(ctx, events, event{Notice: fmt.Sprintf("connection lost, trying again: %v", err)}); err != nil {
-				return err
-			}
+		if err := notify(ctx, events, l.news(err)); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// A link remembers whether the server was there at the last look.
+type link struct{ lost bool }
+
+// news is what to say after a look that ended with err: something once when the
+// connection is lost, and once when it is back; empty otherwise.
+func (l *link) news(err error) string {
+	was := l.lost
+	l.lost = err != nil
+	switch {
+	case l.lost && !was:
+		return "connection lost, trying again: " + err.Error()
+	case was && !l.lost:
+		return connectedAgain
+	}
+	return ""
+}
+
+const connectedAgain = "connected again"
+
+func notify(ctx context.Context, events chan<- event, notice string) error {
+	if notice == "" {
+		return nil
+	}
+	return send(ctx, events, event{Notice: notice})
 }
 
 // observe delivers the run's present state and those after it until the run has
@@ -164,5 +176,3 @@ func send(ctx context.Context, events chan<- event, e event) error {
 		return context.Cause(ctx)
 	}
 }
-
-const connectedAgain = "connected again"
