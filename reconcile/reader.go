@@ -7,6 +7,7 @@ import (
 	"github.com/powernode/powernode/store"
 )
 
+// reader is what is remembered of the last pass of one object.
 type reader struct {
 	running  bool
 	keys     map[api.Key]store.Revision // seen at
@@ -17,6 +18,7 @@ type reader struct {
 	inARow   int      // such passes in a row
 }
 
+// listRead is one list that the pass made, at the revision it was read at.
 type listRead struct {
 	scope
 	selector labels.Selector
