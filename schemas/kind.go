@@ -63,6 +63,7 @@ func newKind(d *definition) (*Kind, field.ErrorList) {
 	if k.compiled, err = compile(k.Schema); err != nil {
 		return nil, field.ErrorList{field.Invalid(schemaAt, field.OmitValueType{}, err.Error())}
 	}
+	prepare(k.Schema, formats())
 	problems = checkDefaults(schemaAt, k.Schema)
 	problems = append(problems, k.addColumns(at.Child("additionalPrinterColumns"), v.Columns)...)
 	problems = append(problems, k.addFields(at.Child("selectableFields"), v.SelectableFields)...)

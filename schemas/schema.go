@@ -42,6 +42,8 @@ type Schema struct {
 	Immutable     bool   // x-powernode-immutable
 	ImmutableWhen string // x-powernode-immutable-when
 	KeyPattern    string // x-powernode-key-pattern
+
+	checks checks
 }
 
 // anything is the schema of a value that nothing is known of.

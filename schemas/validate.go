@@ -23,6 +23,9 @@ func (k *Kind) Validate(doc, old map[string]any) field.ErrorList {
 }
 
 func (k *Kind) violations(doc map[string]any) field.ErrorList {
+	if k.Schema.fits(doc) {
+		return nil
+	}
 	err := k.compiled.Validate(doc)
 	if err == nil {
 		return nil
