@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -45,6 +46,10 @@ func (p *patterns) UnmarshalJSON(raw []byte) error {
 // uploadArtifact keeps what the patterns match under the artifact's name.
 func (t *task) uploadArtifact(ctx context.Context, with uploadWith) (protocol.Result, error) {
 	result := protocol.Result{Conclusion: protocol.Success}
+	if !slices.Contains([]text{"error", "warn", "ignore"}, with.IfNoFilesFound) {
+		return result, failed("InvalidStep", fmt.Errorf("with.ifNoFilesFound: %q is none of error, warn, ignore", with.IfNoFilesFound))
+	}
+	name := string(with.Name)
 	root, err := os.OpenRoot(t.space.files())
 	if err != nil {
 		return result, err
@@ -62,17 +67,17 @@ func (t *task) uploadArtifact(ctx context.Context, with uploadWith) (protocol.Re
 		if with.IfNoFilesFound == "warn" {
 			t.say("Warning: " + message)
 		}
-		result.Outputs = map[string]string{"artifact_name": with.Name, "files_uploaded": "0"}
+		result.Outputs = map[string]string{"artifact_name": name, "files_uploaded": "0"}
 		return result, nil
 	}
 	artifact, err := packAndUpload(ctx, string(t.dir), root, names, false, t.lease.PutBlob)
 	if errors.Is(err, errTooLarge) {
-		return result, failed("ArtifactTooLarge", fmt.Errorf("artifact %s is over the limit of %s", with.Name, megabytes(largestArchive)))
+		return result, failed("ArtifactTooLarge", fmt.Errorf("artifact %s is over the limit of %s", name, megabytes(largestArchive)))
 	}
 	if err != nil {
-		return result, fmt.Errorf("upload artifact %s: %w", with.Name, err)
+		return result, fmt.Errorf("upload artifact %s: %w", name, err)
 	}
-	artifact.Name, artifact.Step = with.Name, t.record.Step.Name
+	artifact.Name, artifact.Step = name, t.record.Step.Name
 	t.say(fmt.Sprintf("Uploaded artifact %s: %d files, %s, sha256 %s", artifact.Name, artifact.Files, megabytes(artifact.Size), artifact.SHA256))
 	result.Artifacts = []protocol.Artifact{artifact}
 	result.Outputs = map[string]string{"artifact_name": artifact.Name, "files_uploaded": strconv.Itoa(artifact.Files),

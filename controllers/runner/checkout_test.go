@@ -88,7 +88,9 @@ func TestCheckoutDepth(t *testing.T) {
 	w.agent("a")
 	count := "git -c safe.directory=* rev-list --count HEAD"
 	w.succeed(
-		w.step("shallow", "checkout", with{"depth": 1}, of(r)), w.script("one", count),
+		w.step("shallow", "checkout", with{"depth": "${{ inputs.depth }}"}, of(r), func(s *protocol.Step) {
+			s.Context = contextOf(t, map[string]any{"inputs": map[string]any{"depth": "1"}})
+		}), w.script("one", count),
 		w.step("whole", "checkout", with{}, of(r)), w.script("two", count),
 		w.step("below", "checkout", with{"path": "third/party", "ref": "${{ inputs.ref }}"}, of(r), func(s *protocol.Step) {
 			s.Context = contextOf(t, map[string]any{"inputs": map[string]any{"ref": "v1.0"}})

@@ -18,13 +18,13 @@ import (
 // without a name every artifact, each in a directory of its name.
 func (t *task) downloadArtifact(ctx context.Context, with downloadWith) (protocol.Result, error) {
 	result := protocol.Result{Conclusion: protocol.Success}
-	chosen, err := choose(t.record.Step.Artifacts, with.Name)
+	chosen, err := choose(t.record.Step.Artifacts, string(with.Name))
 	if err != nil {
 		return result, err
 	}
 	files := 0
 	for _, artifact := range chosen {
-		path := with.Path
+		path := string(with.Path)
 		if with.Name == "" {
 			path = filepath.Join(path, artifact.Name)
 		}
@@ -35,7 +35,7 @@ func (t *task) downloadArtifact(ctx context.Context, with downloadWith) (protoco
 		t.say(fmt.Sprintf("Downloaded artifact %s: %d files to %s", artifact.Name, n, path))
 		files += n
 	}
-	result.Outputs = map[string]string{"path": filepath.Join(t.space.files(), with.Path), "files_downloaded": strconv.Itoa(files)}
+	result.Outputs = map[string]string{"path": filepath.Join(t.space.files(), string(with.Path)), "files_downloaded": strconv.Itoa(files)}
 	return result, nil
 }
 

@@ -3,7 +3,10 @@ package runner
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/powernode/powernode/api/expression"
 	protocol "github.com/powernode/powernode/api/runner"
@@ -12,28 +15,60 @@ import (
 // The configuration of each type of step, evaluated.
 type (
 	checkoutWith struct {
-		Repository string `json:"repository"`
-		Ref        string `json:"ref"`
-		Depth      int    `json:"depth"`
-		Path       string `json:"path"`
+		Repository text  `json:"repository"`
+		Ref        text  `json:"ref"`
+		Depth      whole `json:"depth"`
+		Path       text  `json:"path"`
 	}
 	// scriptWith is that of custom (run) and of run_tests (command).
 	scriptWith struct {
 		Run              string `json:"run"`
 		Command          string `json:"command"`
-		Shell            string `json:"shell"`
-		WorkingDirectory string `json:"workingDirectory"`
+		Shell            text   `json:"shell"`
+		WorkingDirectory text   `json:"workingDirectory"`
 	}
 	uploadWith struct {
-		Name           string   `json:"name"`
+		Name           text     `json:"name"`
 		Path           patterns `json:"path"`
-		IfNoFilesFound string   `json:"ifNoFilesFound"` // error, warn, ignore
+		IfNoFilesFound text     `json:"ifNoFilesFound"` // error, warn, ignore
 	}
 	downloadWith struct {
-		Name string `json:"name"`
-		Path string `json:"path"`
+		Name text `json:"name"`
+		Path text `json:"path"`
 	}
 )
+
+// text is a string, or what an expression yields in its place.
+type text string
+
+func (t *text) UnmarshalJSON(raw []byte) error {
+	var v any
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return err
+	}
+	switch v.(type) {
+	case []any, map[string]any:
+		return errors.New("a text is wanted, not a list or an object")
+	}
+	*t = text(expression.String(v))
+	return nil
+}
+
+// whole is a number of 0 or more, also as an expression may yield it: as text.
+type whole int
+
+func (w *whole) UnmarshalJSON(raw []byte) error {
+	var t text
+	if err := t.UnmarshalJSON(raw); err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(orDefault(string(t), "0"))
+	if err != nil || n < 0 {
+		return fmt.Errorf("%q is not a whole number of 0 or more", string(t))
+	}
+	*w = whole(n)
+	return nil
+}
 
 // decodeWith evaluates every string of a step's with but those named in raw,
 // which are scripts, and reads it into v. A string that is one expression keeps the type of its value.
@@ -45,7 +80,7 @@ func decodeWith(step protocol.Step, scope expression.Scope, v any, raw ...string
 		}
 	}
 	for name, value := range fields {
-		if contains(raw, name) {
+		if slices.Contains(raw, name) {
 			continue
 		}
 		done, err := evaluate(value, scope)
@@ -97,13 +132,4 @@ func evalString(source string, scope expression.Scope) (any, error) {
 		return nil, err
 	}
 	return template.Eval(scope)
-}
-
-func contains(list []string, s string) bool {
-	for _, item := range list {
-		if item == s {
-			return true
-		}
-	}
-	return false
 }
