@@ -186,7 +186,7 @@ func TestFollowTellsWhatHappenedWhileTheServerWasAway(t *testing.T) {
 	failed.Message = "exit code 3"
 	s.post(phase(v1.RunFailure, failed))
 	s.change(func() { s.refuse = 0 })
-	w.end(t, "step a: running\n[a] first try\n[a] second try\nstep a: failure (attempt 2): exit code 3\nrun build-1: failure: step a: exit code 3\n")
+	w.end(t, "step a: running\n[a] first try\nstep a: running (attempt 2)\n[a] second try\nstep a: failure (attempt 2): exit code 3\nrun build-1: failure: step a: exit code 3\n")
 }
 
 func TestFollowEndsWhenTheRunIsDeleted(t *testing.T) {
@@ -217,6 +217,18 @@ func TestFollowOfOneStepFromItsTail(t *testing.T) {
 	}
 	if strings.Contains(w.out.String(), "not wanted") {
 		t.Error("the log of another step was told")
+	}
+}
+
+func TestALogThatIsAheadOfItsStepsStateStartsTheStep(t *testing.T) {
+	var p plain
+	var got []string
+	tell := func(e event) { got = append(got, p.Event(e)...) }
+	tell(event{Run: &runState{Name: "r", Status: phase(v1.RunRunning, step("a", v1.RunQueued, 1))}})
+	tell(event{Log: &logPart{Step: "a", Attempt: 1, Data: []byte("early\n")}})
+	tell(event{Run: &runState{Name: "r", Status: phase(v1.RunRunning, step("a", v1.RunRunning, 1))}})
+	if want := "step a: running\n[a] early"; strings.Join(got, "\n") != want {
+		t.Errorf("told %q, want %q", got, want)
 	}
 }
 

@@ -25,6 +25,7 @@ type plain struct {
 type stepText struct {
 	last    string // the latest line, queued or told
 	queue   []stepLine
+	started int // attempts that were said to run
 	logs    int // attempts whose log is told to its end
 	partial []byte
 }
@@ -66,8 +67,11 @@ func (p *plain) state(r *runState) []string {
 	}
 	for _, s := range r.Steps() {
 		t := p.step(s.Name)
-		if s.Attempts > 0 && t.last == "" && s.Phase != v1.RunQueued { // it may have ended between two looks
-			t.say("step "+s.Name+": "+v1.RunRunning, 0)
+		if s.Attempts > 0 && t.started == 0 && s.Phase != v1.RunQueued { // it may have ended between two looks
+			t.say(t.start(s.Name, 1), 0)
+		}
+		if s.Phase == v1.RunRunning {
+			t.say(t.start(s.Name, s.Attempts), s.Attempts-1)
 		}
 		t.say(stepPhase(s))
 		lines = append(lines, t.ready()...)
@@ -79,7 +83,11 @@ func (p *plain) log(part *logPart) []string {
 	t := p.step(part.Step)
 	if !part.End {
 		t.partial = append(t.partial, part.Data...)
-		return prefixed(part.Step, t.wholeLines())
+		lines := prefixed(part.Step, t.wholeLines())
+		if start := t.start(part.Step, part.Attempt); start != "" && !p.LogsOnly { // its log may be ahead of its state
+			lines = append([]string{start}, lines...)
+		}
+		return lines
 	}
 	lines := prefixed(part.Step, t.rest())
 	t.logs = part.Attempt
@@ -101,6 +109,15 @@ func prefixed(step string, lines []string) []string {
 		lines[i] = "[" + step + "] " + lines[i]
 	}
 	return lines
+}
+
+// start is the line that an attempt begins with, once.
+func (t *stepText) start(name string, attempt int) string {
+	if attempt <= t.started {
+		return ""
+	}
+	t.started = attempt
+	return "step " + name + ": " + v1.RunRunning + again(attempt)
 }
 
 // say queues a line, unless it is what was said last.
@@ -144,23 +161,26 @@ func (t *stepText) rest() []string {
 // stepPhase is what to say of a step, and the logs of how many attempts come before it.
 func stepPhase(s v1.StepStatus) (text string, logs int) {
 	text = "step " + s.Name + ": " + s.Phase
-	again := ""
-	if s.Attempts > 1 {
-		again = fmt.Sprintf(" (attempt %d)", s.Attempts)
-	}
 	switch {
 	case s.RetryAt != nil && !ended(s.Phase):
 		return fmt.Sprintf("step %s: attempt %d failed%s; it will be tried again", s.Name, s.Attempts, because(s)), s.Attempts
 	case s.Phase == v1.RunRunning:
-		return text + again, s.Attempts - 1
+		return "", 0 // said by start
 	case s.Phase == v1.RunSuccess:
-		return text + took(s.Started, s.Finished) + again, s.Attempts
+		return text + took(s.Started, s.Finished) + again(s.Attempts), s.Attempts
 	case ended(s.Phase):
-		return text + took(s.Started, s.Finished) + again + because(s), s.Attempts
+		return text + took(s.Started, s.Finished) + again(s.Attempts) + because(s), s.Attempts
 	case s.Message != "":
-		return text + again + because(s), s.Attempts - 1
+		return text + again(s.Attempts) + because(s), s.Attempts - 1
 	}
 	return "", 0
+}
+
+func again(attempt int) string {
+	if attempt < 2 {
+		return ""
+	}
+	return fmt.Sprintf(" (attempt %d)", attempt)
 }
 
 // because is why a step is as it is: ": exit code 3", ": TimedOut: ...".
