@@ -5,7 +5,9 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"time"
 
+	"github.com/labstack/echo/v4"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
@@ -19,8 +21,15 @@ const (
 	drainBody = 16 << 20
 )
 
+// readWithin is how long a client may take to send a body.
+const readWithin = time.Minute
+
 // readBody reads a whole body of at most max bytes.
-func readBody(r *http.Request, max int64) ([]byte, error) {
+func readBody(c echo.Context, max int64) ([]byte, error) {
+	control := http.NewResponseController(c.Response())
+	_ = control.SetReadDeadline(time.Now().Add(readWithin)) // not every connection has one
+	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
+	r := c.Request()
 	body, err := io.ReadAll(io.LimitReader(r.Body, max+1))
 	if err != nil {
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("read body: %v", err))
@@ -46,12 +55,12 @@ func mediaType(r *http.Request) string {
 }
 
 // jsonBody reads the body of a write as JSON, whatever form it came in.
-func (s *Server) jsonBody(r *http.Request, gvk schema.GroupVersionKind) ([]byte, error) {
-	body, err := readBody(r, maxBody)
+func (s *Server) jsonBody(c echo.Context, gvk schema.GroupVersionKind) ([]byte, error) {
+	body, err := readBody(c, maxBody)
 	if err != nil {
 		return nil, err
 	}
-	switch media := mediaType(r); {
+	switch media := mediaType(c.Request()); {
 	case media == mediaJSON:
 		return body, nil
 	case media == mediaYAML:

@@ -46,15 +46,6 @@ func (c *catalog) group(group, version string) []*schemas.Kind {
 	return found
 }
 
-// byKey is the kind with a qualified name (api.Key).
-func (c *catalog) byKey(key string) (*schemas.Kind, bool) {
-	n := slices.IndexFunc(c.kinds, func(k *schemas.Kind) bool { return k.Key() == key })
-	if n < 0 {
-		return nil, false
-	}
-	return c.kinds[n], true
-}
-
 // groupVersion is one version of one group.
 type groupVersion struct{ group, version string }
 

@@ -99,7 +99,7 @@ func (r *request) deleting(o *metav1.DeleteOptions) []store.WriteOption {
 
 // deleteOptions come in the body, or in the query when there is none.
 func (s *Server) deleteOptions(r *request) (*metav1.DeleteOptions, error) {
-	body, err := readBody(r.http, maxBody)
+	body, err := readBody(r.echo, maxBody)
 	if err != nil {
 		return nil, err
 	}

@@ -16,8 +16,11 @@ import (
 	"github.com/powernode/powernode/api"
 )
 
-// maxWarnings bounds the Warning headers of one answer.
-const maxWarnings = 20
+// The bounds of the Warning headers of one answer: their number, and the bytes of each.
+const (
+	maxWarnings = 20
+	maxWarning  = 256
+)
 
 // document is an object as a client sent it, or as its patch made it.
 type document struct {
@@ -31,7 +34,7 @@ func (r *request) gvk() schema.GroupVersionKind {
 
 // document reads the body of a create or update.
 func (s *Server) document(r *request) (document, error) {
-	body, err := s.jsonBody(r.http, r.gvk())
+	body, err := s.jsonBody(r.echo, r.gvk())
 	if err != nil {
 		return document{}, err
 	}
@@ -63,6 +66,10 @@ func (r *request) checkType(doc map[string]any) error {
 // object turns a document into the object to store: without unknown fields,
 // complete, and valid by the schema. old is the live object, nil for a create.
 func (r *request) object(doc document, old *api.Object) (*api.Object, error) {
+	if meta, ok := doc.fields["metadata"].(map[string]any); ok {
+		delete(meta, "managedFields") // not kept: no field has an owner here
+		delete(meta, "selfLink")
+	}
 	unknown := r.kind.Prune(doc.fields)
 	if err := r.reportStrict(append(slices.Clone(doc.strict), unknown...)); err != nil {
 		return nil, err
@@ -104,8 +111,6 @@ func toObject(fields map[string]any) (*api.Object, error) {
 	if err := json.Unmarshal(data, obj); err != nil {
 		return nil, apierrors.NewBadRequest(err.Error())
 	}
-	obj.ManagedFields = nil
-	obj.SelfLink = ""
 	return obj, nil
 }
 
@@ -138,6 +143,9 @@ func warn(h http.Header, warnings []string) {
 		warnings = append(slices.Clone(warnings[:maxWarnings]), fmt.Sprintf("and %d more", len(warnings)-maxWarnings))
 	}
 	for _, w := range warnings {
+		if len(w) > maxWarning {
+			w = strings.ToValidUTF8(w[:maxWarning], "") + "..."
+		}
 		h.Add("Warning", fmt.Sprintf("299 - %q", w))
 	}
 }

@@ -25,7 +25,7 @@ var errTooLarge = errors.New("the body is too large")
 func (s *Server) fail(err error, c echo.Context) {
 	i := infoOf(c)
 	status := statusOf(err, i)
-	if status.Code >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+	if status.Code >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) && !errors.Is(err, api.ErrAhead) {
 		s.cfg.Log.Error("request failed", "request_id", i.requestID, "user", i.user.Name,
 			"verb", i.verb, "path", c.Request().URL.Path, "error", err.Error())
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/powernode/powernode/api/server"
 )
 
 // kubectl is the real one, with a home of its own.
@@ -19,7 +21,7 @@ type kubectl struct {
 	home string
 }
 
-func startKubectl(t *testing.T) *kubectl {
+func startKubectl(t *testing.T, change ...func(*server.Config)) *kubectl {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("runs the real kubectl")
@@ -27,7 +29,7 @@ func startKubectl(t *testing.T) *kubectl {
 	if _, err := exec.LookPath("kubectl"); err != nil {
 		t.Fatal("kubectl is needed: install it, for example with: apt-get install kubernetes-client")
 	}
-	k := &kubectl{start(t), t.TempDir()}
+	k := &kubectl{start(t, change...), t.TempDir()}
 	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: k.ca.Raw})
 	config := fmt.Sprintf(`apiVersion: v1
 kind: Config

@@ -42,7 +42,7 @@ func (s *Server) patch(r *request) error {
 	}, types.PatchType(mediaType(r.http)))); err != nil {
 		return err
 	}
-	body, err := readBody(r.http, maxBody)
+	body, err := readBody(r.echo, maxBody)
 	if err != nil {
 		return err
 	}

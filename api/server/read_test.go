@@ -110,6 +110,8 @@ func TestFormats(t *testing.T) {
 	h.widget("a", 5)
 	contains(t, "yaml", h.want(h.get(widgets+"/a", "Accept", "application/yaml"), 200).body, "kind: Widget\n", "size: 5\n")
 	h.refused(h.get(widgets, "Accept", "application/vnd.kubernetes.protobuf"), 406, metav1.StatusReasonNotAcceptable, "application/json")
+	h.refused(h.get(widgets+"?watch=1", "Accept", "application/yaml"), 406, metav1.StatusReasonNotAcceptable, "text/event-stream")
+	h.refused(h.get(widgets+"?watch=0", "Accept", "text/event-stream"), 406, metav1.StatusReasonNotAcceptable, "application/yaml")
 	h.refused(h.get(widgets+"/a", "Accept", "text/event-stream"), 406, metav1.StatusReasonNotAcceptable, "application/json")
 }
 

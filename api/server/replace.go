@@ -69,7 +69,7 @@ func (r *request) sameObject(live *api.Object, doc map[string]any) error {
 		})
 	}
 	return apierrors.NewConflict(r.groupResource(), live.Name,
-		fmt.Errorf("Precondition failed: UID in precondition: %s, UID in object meta: %s", uid, live.UID))
+		fmt.Errorf("precondition failed: UID in precondition: %s, UID in object meta: %s", uid, live.UID))
 }
 
 // replaceStatus takes nothing but the status out of the document.

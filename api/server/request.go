@@ -103,8 +103,15 @@ func (s *Server) verbs(r *request) map[string]func(*request) error {
 // negotiated is the form of the answer.
 func (s *Server) negotiated(r *request) (form, error) {
 	f, err := negotiate(r.http.Header.Get("Accept"), r.verb == "list" || r.verb == "watch")
-	if err != nil || !f.table() {
+	switch {
+	case err != nil:
 		return f, err
+	case r.verb == "watch" && f.media == mediaYAML:
+		return f, notAcceptable(mediaJSON, mediaEvents)
+	case r.verb == "list" && f.media == mediaEvents: // with watch=false
+		return f, notAcceptable(mediaJSON, mediaYAML)
+	case !f.table():
+		return f, nil
 	}
 	switch f.include = r.query.Get("includeObject"); f.include {
 	case "":

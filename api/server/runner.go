@@ -45,7 +45,7 @@ func (s *Server) routeRunner(g *echo.Group) {
 
 // readJSON decodes the body of a runner's call.
 func readJSON(c echo.Context, into any) error {
-	body, err := readBody(c.Request(), maxBody)
+	body, err := readBody(c, maxBody)
 	if err != nil {
 		return err
 	}
@@ -80,24 +80,34 @@ func (s *Server) lease(c echo.Context) error {
 	defer end()
 	ctx, cancel := context.WithTimeout(ctx, max(wait, shortestWait))
 	defer cancel()
+	claim := runner.Claim{Runner: ask.Runner, Labels: ask.Labels, Docker: ask.Docker}
+	assignment, err := s.next(ctx, c.Request().Context(), claim)
+	switch {
+	case errors.Is(err, api.ErrNotFound), err != nil && ctx.Err() != nil:
+		return c.NoContent(http.StatusNoContent)
+	case err != nil:
+		return err
+	}
+	return c.JSON(http.StatusOK, assignment)
+}
+
+// next leases steps until one has its secrets. It waits for one as long as waiting
+// lasts; what was leased is handed over even when that is over by then.
+func (s *Server) next(waiting, ctx context.Context, claim runner.Claim) (*runner.Assignment, error) {
 	for {
-		state, err := s.cfg.Tasks.Lease(ctx, runner.Claim{Runner: ask.Runner, Labels: ask.Labels, Docker: ask.Docker})
-		if errors.Is(err, api.ErrNotFound) || (err != nil && ctx.Err() != nil) {
-			return c.NoContent(http.StatusNoContent)
-		}
+		state, err := s.cfg.Tasks.Lease(waiting, claim)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		// What was leased is handed over even when the wait is over by now.
-		assignment, refused, err := s.assign(c.Request().Context(), state)
+		assignment, refused, err := s.assign(ctx, state)
 		if err != nil {
-			return err
+			return nil, fmt.Errorf("hand over task %s: %w", state.ID, err)
 		}
 		if refused == nil {
-			return c.JSON(http.StatusOK, assignment)
+			return assignment, nil
 		}
-		if err := s.finish(c.Request().Context(), state.ID, state.Token, refused); err != nil {
-			return err
+		if err := s.finish(ctx, state.ID, state.Token, refused); err != nil {
+			return nil, err
 		}
 	}
 }

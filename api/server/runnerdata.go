@@ -29,7 +29,7 @@ func (s *Server) appendLog(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	data, err := readBody(c.Request(), maxBody)
+	data, err := readBody(c, maxBody)
 	if err != nil {
 		return err
 	}

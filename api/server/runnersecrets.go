@@ -58,27 +58,24 @@ func (s *Server) secret(ctx context.Context, namespace string, ref runner.Secret
 	if err != nil {
 		return "", false, fmt.Errorf("read %s %s/%s: %w", kindOf(ref), namespace, ref.Name, err)
 	}
+	encoded := "data"
 	if kindOf(ref) == "ConfigMap" {
-		var texts map[string]string
-		if raw := obj.Rest["data"]; raw != nil {
-			if err := json.Unmarshal(raw, &texts); err != nil {
-				return "", false, fmt.Errorf("read data of ConfigMap %s/%s: %w", namespace, ref.Name, err)
-			}
+		texts, err := entries[string](obj, "data")
+		if text, ok := texts[ref.Key]; ok || err != nil {
+			return text, ok, err
 		}
-		if value, found = texts[ref.Key]; found {
-			return value, true, nil
-		}
+		encoded = "binaryData"
 	}
-	field := "data"
-	if kindOf(ref) == "ConfigMap" {
-		field = "binaryData"
-	}
-	var contents map[string][]byte
-	if raw := obj.Rest[field]; raw != nil {
-		if err := json.Unmarshal(raw, &contents); err != nil {
-			return "", false, fmt.Errorf("read %s of %s %s/%s: not base64", field, kindOf(ref), namespace, ref.Name)
-		}
-	}
+	contents, err := entries[[]byte](obj, encoded)
 	content, found := contents[ref.Key]
-	return string(content), found, nil
+	return string(content), found, err
+}
+
+// entries decodes a field that maps keys to values. Its error holds no value.
+func entries[V string | []byte](obj *api.Object, field string) (map[string]V, error) {
+	var values map[string]V
+	if raw := obj.Rest[field]; raw != nil && json.Unmarshal(raw, &values) != nil {
+		return nil, fmt.Errorf("read %s of %s: not a map of keys to values", field, obj.Key())
+	}
+	return values, nil
 }

@@ -91,6 +91,10 @@ func TestFieldValidation(t *testing.T) {
 		400, metav1.StatusReasonBadRequest, `unknown field "spec.bogus"`)
 	h.refused(h.do("PATCH", widgets+"/a?fieldValidation=Strict", `{"spec":{"size":3,"size":4}}`, "Content-Type", "application/merge-patch+json"),
 		400, metav1.StatusReasonBadRequest, `duplicate field "spec.size"`)
+	long := h.post(widgets+"?dryRun=All", `{"metadata":{"name":"l"},"`+strings.Repeat("x", 1<<20)+`":1,"spec":{"size":1}}`)
+	if w := h.want(long, 201).header.Get("Warning"); len(w) > 300 {
+		t.Errorf("a warning of %d bytes", len(w))
+	}
 	many := strings.Repeat(`,"b":1`, 200)
 	if w := h.post(widgets+"?dryRun=All", `{"metadata":{"name":"c"},"spec":{"size":1`+many+`}}`).header.Values("Warning"); len(w) > 21 {
 		t.Errorf("%d warnings", len(w))
