@@ -29,7 +29,6 @@ type fakeServer struct {
 	cutAfter int
 	// refuse answers so many requests with 503.
 	refuse   int
-	created  []*api.Object
 	requests []string
 }
 
