@@ -1,0 +1,50 @@
+# Powernode. `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+BIN    := bin
+STATE  := .powernode
+LISTEN ?= 127.0.0.1:3000
+GO     := go
+
+.PHONY: help setup build demo run test test-short lint bench fuzz soak clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install and start what is missing (PostgreSQL, Docker, kubectl, git)
+	@.ci/setup
+
+build: ## build pnserver, pnctl and pnrunner into bin/
+	@mkdir -p $(BIN)
+	$(GO) build -trimpath -buildvcs=auto -ldflags "-s -w" -o $(BIN)/ ./cmd/...
+
+demo: setup build ## watch desired state become real, in under 3 minutes
+	@examples/quickstart/demo.sh
+
+run: setup build ## keep a server running on $(LISTEN), data in .powernode
+	$(BIN)/pnserver serve --listen $(LISTEN) --data-dir $(STATE)
+
+test: setup lint ## all tests, on real PostgreSQL, Docker, kubectl and git
+	$(GO) test -race -timeout 20m ./...
+
+test-short: ## the tests that need neither PostgreSQL nor Docker
+	$(GO) test -short ./...
+
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt -w: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+bench: ## print our figures beside a raw UPDATE of the same run
+	$(GO) test -run '^$$' -bench . -benchtime 2s ./store/... ./schemas/... ./api/...
+
+fuzz: ## a minute of each fuzz target
+	@for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg 2>/dev/null | grep '^Fuzz'); do \
+	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 1m $$pkg || exit 1; \
+	  done; \
+	done
+
+clean: ## remove what was built; keeps .powernode
+	rm -rf $(BIN)

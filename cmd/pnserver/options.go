@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/powernode/powernode/cmd/internal/logging"
+)
+
+// The roles that a process may have.
+const (
+	roleAPI         = "api"
+	roleControllers = "controllers"
+	roleRunner      = "runner"
+)
+
+// options are the flags of serve.
+type options struct {
+	listen      string
+	dataDir     string
+	databaseURL string
+	listenURL   string
+	logging     logging.Options
+	roles       []string
+	tlsCert     string
+	tlsKey      string
+	tlsSelf     bool
+	server      string
+	serverCA    string
+}
+
+func serveCommand() *cobra.Command {
+	o := options{}
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the API, the controllers and a runner",
+		Long: `Run the API, the controllers and a runner.
+
+With no database named, a private PostgreSQL is started in the data directory
+and stopped at the end. The address and token of an administrator are written to
+<data-dir>/admin.kubeconfig, which pnctl finds by itself and kubectl takes with --kubeconfig.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := o.check(); err != nil {
+				return err
+			}
+			return serve(c.Context(), o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.listen, "listen", "127.0.0.1:3000", "address of the API; anything but loopback needs TLS")
+	f.StringVar(&o.dataDir, "data-dir", defaultDataDir(), "where tokens, artifacts and the private PostgreSQL live")
+	f.StringVar(&o.databaseURL, "database-url", "", "PostgreSQL 15 or newer to use (default $DATABASE_URL, else a private server)")
+	f.StringVar(&o.listenURL, "database-listen-url", "", "direct address of the same database for LISTEN, where --database-url is a pooler")
+	o.logging.AddFlags(f)
+	f.StringSliceVar(&o.roles, "roles", []string{roleAPI, roleControllers, roleRunner}, "what this process does: api, controllers, runner")
+	f.StringVar(&o.tlsCert, "tls-cert", "", "certificate file (PEM) to serve HTTPS with")
+	f.StringVar(&o.tlsKey, "tls-key", "", "key file (PEM) of --tls-cert")
+	f.BoolVar(&o.tlsSelf, "tls-self-signed", false, "serve HTTPS with a certificate made and kept in the data directory")
+	f.StringVar(&o.server, "server", "", "API that the runner talks to (default: that of this process)")
+	f.StringVar(&o.serverCA, "server-ca", "", "file with the authority (PEM) of --server's certificate (default: the system's)")
+	return c
+}
+
+func defaultDataDir() string {
+	if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
+		return filepath.Join(dir, "powernode")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "powernode-data"
+	}
+	return filepath.Join(home, ".local", "state", "powernode")
+}
+
+func (o *options) has(role string) bool { return slices.Contains(o.roles, role) }
+
+func (o *options) tls() bool { return o.tlsSelf || o.tlsCert != "" }
+
+// check completes the options and refuses those that can't be meant.
+func (o *options) check() error {
+	if o.databaseURL == "" {
+		o.databaseURL = os.Getenv("DATABASE_URL")
+	}
+	for _, role := range o.roles {
+		if role != roleAPI && role != roleControllers && role != roleRunner {
+			return fmt.Errorf("--roles: %q is not a role; there are api, controllers, runner", role)
+		}
+	}
+	if len(o.roles) == 0 {
+		return fmt.Errorf("--roles: name at least one of api, controllers, runner")
+	}
+	if (o.tlsCert == "") != (o.tlsKey == "") {
+		return fmt.Errorf("--tls-cert and --tls-key go together")
+	}
+	if o.tlsSelf && o.tlsCert != "" {
+		return fmt.Errorf("--tls-self-signed and --tls-cert exclude each other")
+	}
+	dir, err := filepath.Abs(o.dataDir)
+	if err != nil {
+		return fmt.Errorf("--data-dir: %w", err)
+	}
+	o.dataDir = dir
+	return o.checkListen()
+}
+
+func (o *options) checkListen() error {
+	host, _, err := net.SplitHostPort(o.listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %q is not host:port, such as 127.0.0.1:3000", o.listen)
+	}
+	ip := net.ParseIP(host)
+	loopback := strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+	if !loopback && !o.tls() {
+		return fmt.Errorf("--listen %s: plain HTTP is served on loopback only, as tokens cross it; add --tls-self-signed or --tls-cert and --tls-key", o.listen)
+	}
+	return nil
+}

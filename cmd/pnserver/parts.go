@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/client"
+	"github.com/powernode/powernode/api/server"
+	v1 "github.com/powernode/powernode/api/v1"
+	"github.com/powernode/powernode/controllers"
+	"github.com/powernode/powernode/controllers/runner"
+	"github.com/powernode/powernode/reconcile"
+	"github.com/powernode/powernode/schemas"
+	"github.com/powernode/powernode/store"
+	"github.com/powernode/powernode/store/blobs"
+)
+
+// stepDrain is how long a stop lets the runner's steps finish; what runs on is
+// stopped, and run again by the next runner.
+const stepDrain = 10 * time.Second
+
+// parts are the functions that the roles of this process run, each until its context ends.
+func (p *process) parts() (parts []func(context.Context) error, err error) {
+	if p.database != nil {
+		contents := blobs.Dir{Path: filepath.Join(p.dataDir, "artifacts")}
+		world := controllers.NewWorld(p.database.Tasks(), p.database.Logs(), contents)
+		if p.has(roleAPI) {
+			part, err := p.api(world, contents)
+			if err != nil {
+				return nil, err
+			}
+			parts = append(parts, part)
+		}
+		if p.has(roleControllers) {
+			parts = append(parts, p.controllers(world))
+		}
+	}
+	if p.has(roleRunner) {
+		part, err := p.runner()
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part)
+	}
+	return parts, nil
+}
+
+func (p *process) api(world *controllers.World, contents store.Blobs) (func(context.Context) error, error) {
+	kinds, err := schemas.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	handler, err := server.New(server.Config{
+		Store:        p.database,
+		Tasks:        p.database.Tasks(),
+		Logs:         p.database.Logs(),
+		Blobs:        contents,
+		Kinds:        kinds,
+		Admission:    controllers.Admission(),
+		Subresources: controllers.Subresources(world, p.database),
+		Authenticate: p.access.authenticate,
+		Registry:     p.registry,
+		Log:          p.log,
+		Ready:        p.database.Ready,
+		GitCommit:    commit(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error { return p.serveHTTP(ctx, handler, handler.Drain) }, nil
+}
+
+// commit is what the binary was built from, as far as the build knows.
+func commit() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return ""
+}
+
+// controllers run in one process at a time: the others of the same database wait for their turn.
+func (p *process) controllers(world *controllers.World) func(context.Context) error {
+	return func(ctx context.Context) error {
+		return p.database.Exclusive(ctx, "controllers", func(ctx context.Context) error {
+			manager := &reconcile.Manager{Store: p.database, Kinds: controllers.Kinds(world), Log: p.log, Registerer: p.registry}
+			return manager.Run(ctx)
+		})
+	}
+}
+
+func (p *process) runner() (func(context.Context) error, error) {
+	url, ca := p.url, p.ca
+	if p.server != "" {
+		url, ca = p.server, p.serverCA
+	}
+	if url == "" {
+		return nil, fmt.Errorf("--roles runner without api: name the API by --server")
+	}
+	http, err := client.HTTPClient(ca)
+	if err != nil {
+		return nil, fmt.Errorf("--server-ca: %w", err)
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("name of the runner: %w", err)
+	}
+	agent := &runner.Agent{
+		Client:   &client.Client{Server: url, Token: p.access.runner, HTTP: http},
+		Name:     name,
+		Dir:      filepath.Join(p.dataDir, "runner"),
+		Parallel: max(2, runtime.NumCPU()),
+		Drain:    stepDrain,
+		Log:      p.log,
+	}
+	return agent.Run, nil
+}
+
+// ensureNamespace creates a namespace unless it is there.
+func ensureNamespace(ctx context.Context, objects store.Store, name string) error {
+	_, err := objects.Create(ctx, &api.Object{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: v1.Namespace},
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+	}, store.By("pnserver"))
+	if err != nil && !errors.Is(err, api.ErrExists) {
+		return fmt.Errorf("create namespace %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/powernode/powernode/store/postgres"
+)
+
+// drainTime is how long a stop waits for requests and passes under way.
+const drainTime = 20 * time.Second
+
+// serve runs the roles until ctx ends, then stops them: first the runner and the
+// API, so that nothing new comes in, then the controllers, then the store and the
+// PostgreSQL below it.
+func serve(ctx context.Context, o options) error {
+	log, err := o.logging.New()
+	if err != nil {
+		return err
+	}
+	unlock, err := lockDataDir(o.dataDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	access, err := openAccess(o.dataDir)
+	if err != nil {
+		return err
+	}
+	p := &process{options: o, log: log, access: access, registry: newRegistry()}
+	defer p.closeAll()
+	if err := p.start(ctx); err != nil {
+		return err
+	}
+	return p.run(ctx)
+}
+
+// process is one running pnserver.
+type process struct {
+	options
+	log      *slog.Logger
+	access   *access
+	registry *prometheus.Registry
+
+	url      string // where the API is
+	ca       string // file with the authority of its certificate; "" for the system's
+	listener net.Listener
+	tls      *tls.Config
+	database *postgres.Store
+	closers  []func() // in the order of opening; closed backwards
+}
+
+func newRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+func (p *process) onClose(f func()) { p.closers = append(p.closers, f) }
+
+func (p *process) closeAll() {
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		p.closers[i]()
+	}
+}
+
+// start opens what run needs.
+func (p *process) start(ctx context.Context) error {
+	if p.has(roleAPI) {
+		if err := p.bind(); err != nil {
+			return err
+		}
+	}
+	if p.has(roleAPI) || p.has(roleControllers) {
+		return p.openStore(ctx)
+	}
+	return nil
+}
+
+// bind takes the address first, so that a second server on it fails before it does anything.
+func (p *process) bind() error {
+	config, err := p.certificates()
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", p.listen)
+	if err != nil {
+		return fmt.Errorf("--listen %s: %w", p.listen, err)
+	}
+	p.onClose(func() { listener.Close() })
+	p.listener, p.tls = listener, config
+	scheme := "http"
+	if config != nil {
+		scheme = "https"
+	}
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		return err
+	}
+	host, _, err := net.SplitHostPort(p.listen)
+	if err != nil {
+		return err
+	}
+	p.url = scheme + "://" + net.JoinHostPort(certName(host), port)
+	return p.access.writeKubeconfig(p.url, p.ca)
+}
+
+func (p *process) openStore(ctx context.Context) error {
+	dsn := p.databaseURL
+	if dsn == "" {
+		private, err := postgres.StartPrivate(ctx, filepath.Join(p.dataDir, "postgres"), p.log)
+		if err != nil {
+			return fmt.Errorf("private PostgreSQL: %w", err)
+		}
+		p.onClose(func() {
+			if err := private.Stop(); err != nil {
+				p.log.Error("private PostgreSQL did not stop", "error", err)
+			}
+		})
+		dsn = private.DSN()
+	}
+	database, err := postgres.Open(ctx, postgres.Config{DSN: dsn, ListenDSN: p.listenURL, Log: p.log, Registerer: p.registry})
+	if err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	p.onClose(database.Close)
+	p.database = database
+	return ensureNamespace(ctx, database, "default")
+}
+
+// run runs the roles until ctx ends or one of them fails.
+func (p *process) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	parts, err := p.parts()
+	if err != nil {
+		return err
+	}
+	for _, part := range parts {
+		group.Go(func() error { return part(ctx) })
+	}
+	p.log.Info("ready", "url", p.url, "roles", p.roles, "kubeconfig", p.access.kubeconfig)
+	err = group.Wait()
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return err
+}
+
+// serveHTTP serves until ctx ends, then lets requests finish while drain ends watches.
+func (p *process) serveHTTP(ctx context.Context, handler http.Handler, drain func()) error {
+	s := &http.Server{
+		Handler:           handler,
+		TLSConfig:         p.tls,
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelWarn),
+	}
+	s.RegisterOnShutdown(drain)
+	failed := make(chan error, 1)
+	go func() {
+		if p.tls != nil {
+			failed <- s.ServeTLS(p.listener, "", "")
+		} else {
+			failed <- s.Serve(p.listener)
+		}
+	}()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if err := s.Shutdown(grace); err != nil {
+		s.Close()
+	}
+	<-failed
+	return nil
+}
+
+// lockDataDir makes the directory and keeps a second server out of it.
+func lockDataDir(dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("--data-dir: %w", err)
+	}
+	path := filepath.Join(dir, "lock")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("--data-dir: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("--data-dir %s: another pnserver runs on it; stop it or name another directory", dir)
+	}
+	return func() { f.Close() }, nil
+}
