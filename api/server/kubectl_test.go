@@ -295,6 +295,9 @@ func TestKubectlFollows(t *testing.T) {
 	eventually(t, "the mark", func() bool {
 		return k.get(widgets+"/one").object(t).DeletionTimestamp != nil
 	})
+	eventually(t, "four watches: two gets, the delete and the wait", func() bool {
+		return strings.Contains(k.get("/metrics").body, `powernode_api_watches{resource="widgets"} 4`)
+	})
 	if strings.Contains(gone.String(), "condition met") {
 		t.Errorf("wait for the end did not wait: %s", gone)
 	}
