@@ -121,6 +121,28 @@ func TestAJobThatEndedDuringACrashIsNotRunAgain(t *testing.T) {
 	})
 }
 
+// Why an attempt failed is stored before its container goes away.
+func TestACrashDoesNotForgetWhyAnAttemptFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.Apply(job("sleep 10s exit 1", func(s *spec) { s.BackoffLimit = 1 }))
+		w.Advance(9 * time.Second)
+		w.Intercept(func(op string, key api.Key) error {
+			if key.Kind == v1.ContainerInstance && op == "UpdateStatus" {
+				return errors.New("the connection to the store broke")
+			}
+			return nil
+		})
+		w.Advance(3 * time.Second)
+		w.Intercept(nil)
+		w.Crash()
+		w.Advance(time.Second)
+		if s := w.phase(v1.InstanceRunning, "ExitCode"); s.Attempts != 2 {
+			t.Errorf("status %+v", s)
+		}
+	})
+}
+
 // What does not carry the object's uid is never touched, even under our names.
 func TestOthersContainersAreLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -53,6 +53,9 @@ func TestAServiceIsHealed(t *testing.T) {
 func TestAServiceIsHealedWithoutEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
+		quiet := host("local") // a host whose status tells nothing of its containers either
+		quiet.Spec = []byte(`{"endpoint":"tcp://local:2375","autoSync":false}`)
+		w.Apply(quiet)
 		w.Apply(service("forever"))
 		w.engine.SetMute(true)
 		w.Advance(2 * time.Minute)

@@ -100,41 +100,67 @@ func TestHintsComeFromOneStream(t *testing.T) {
 }
 
 // Whoever had a container when the stream was lost is told when it is back, also
-// when that container is gone meanwhile.
+// when that container is gone and the engine remembers nothing.
 func TestALostStreamIsMadeUpFor(t *testing.T) {
+	for _, restarted := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := dockertest.NewWorld()
+			pool := w.Pool()
+			hosts, leaveHosts := subscribe(pool, v1.DockerHost)
+			defer leaveHosts()
+			instances, leave := subscribe(pool, v1.ContainerInstance)
+			defer leave()
+			begin(t, w, "before")
+			if err := pool.Watch(hostKey, target); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			gone := begin(t, w, "gone")
+			instances.take()
+			hosts.take()
+			w.SetDown(true)
+			if got := hosts.take(); !slices.Equal(got, []api.Key{hostKey}) {
+				t.Errorf("when it was lost: %v", got)
+			}
+			w.RemoveByHand(gone)
+			time.Sleep(time.Hour)
+			instances.take()
+			if restarted {
+				w.ForgetEvents()
+			}
+			w.SetDown(false)
+			time.Sleep(time.Minute)
+			if got := hosts.take(); !slices.Equal(got, []api.Key{hostKey}) {
+				t.Errorf("when it was back: %v", got)
+			}
+			got := instances.take()
+			for _, name := range []string{"before", "gone"} {
+				if !slices.ContainsFunc(got, func(k api.Key) bool { return k.Name == name }) {
+					t.Errorf("%s was not told: %v", name, got)
+				}
+			}
+		})
+	}
+}
+
+// A container that came and went while nobody listened is told of from the engine's memory.
+func TestEventsThatWereMissedAreAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := dockertest.NewWorld()
 		pool := w.Pool()
-		hosts, leaveHosts := subscribe(pool, v1.DockerHost)
-		defer leaveHosts()
 		instances, leave := subscribe(pool, v1.ContainerInstance)
 		defer leave()
-		id := begin(t, w, "it")
-		begin(t, w, "other")
 		if err := pool.Watch(hostKey, target); err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait()
+		begin(t, w, "first") // from here on there is a moment to ask from
 		instances.take()
-		hosts.take()
-		w.SetDown(true)
-		if got := hosts.take(); !slices.Equal(got, []api.Key{hostKey}) {
-			t.Errorf("when it was lost: %v", got)
-		}
-		w.RemoveByHand(id)
-		time.Sleep(time.Hour)
-		if got := append(hosts.take(), instances.take()...); len(got) > 0 {
-			t.Errorf("while it was lost: %v", got)
-		}
-		w.SetDown(false)
+		w.CutEvents()
+		w.RemoveByHand(begin(t, w, "brief"))
 		time.Sleep(time.Minute)
-		if got := hosts.take(); !slices.Equal(got, []api.Key{hostKey}) {
-			t.Errorf("when it was back: %v", got)
-		}
-		got := instances.take()
-		for _, name := range []string{"it", "other"} {
-			if !slices.ContainsFunc(got, func(k api.Key) bool { return k.Name == name }) {
-				t.Errorf("%s was not told: %v", name, got)
-			}
+		if got := instances.take(); !slices.ContainsFunc(got, func(k api.Key) bool { return k.Name == "brief" }) {
+			t.Errorf("told %v", got)
 		}
 	})
 }

@@ -97,10 +97,21 @@ func (w *World) SetDown(down bool) {
 	defer w.mu.Unlock()
 	w.down = down
 	if down {
-		for _, id := range slices.Collect(maps.Keys(w.listeners)) {
-			close(w.listeners[id])
-			delete(w.listeners, id)
-		}
+		w.cut()
+	}
+}
+
+// CutEvents breaks every stream of events; nothing else is the matter.
+func (w *World) CutEvents() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cut()
+}
+
+func (w *World) cut() {
+	for _, id := range slices.Collect(maps.Keys(w.listeners)) {
+		close(w.listeners[id])
+		delete(w.listeners, id)
 	}
 }
 
@@ -116,6 +127,13 @@ func (w *World) SetMute(mute bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.mute = mute
+}
+
+// ForgetEvents is what a restart of the engine does: it can't tell any more what was before.
+func (w *World) ForgetEvents() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.past = nil
 }
 
 // Containers shows every container, oldest first.
