@@ -111,14 +111,21 @@ func (o *options) check() error {
 }
 
 func (o *options) checkListen() error {
-	host, _, err := net.SplitHostPort(o.listen)
-	if err != nil {
+	if _, _, err := net.SplitHostPort(o.listen); err != nil {
 		return fmt.Errorf("--listen: %q is not host:port, such as 127.0.0.1:3000", o.listen)
 	}
-	ip := net.ParseIP(host)
-	loopback := strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
-	if !loopback && !o.tls() {
-		return fmt.Errorf("--listen %s: plain HTTP is served on loopback only, as tokens cross it; add --tls-self-signed or --tls-cert and --tls-key", o.listen)
+	if !o.loopback() && !o.tls() {
+		return fmt.Errorf("--listen %s: without TLS the API is served on loopback only, as tokens cross it; add --tls-self-signed or --tls-cert and --tls-key", o.listen)
 	}
 	return nil
+}
+
+// loopback reports whether only this machine can reach the address.
+func (o *options) loopback() bool {
+	host, _, err := net.SplitHostPort(o.listen)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }

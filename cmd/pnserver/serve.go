@@ -58,7 +58,7 @@ type process struct {
 	url      string // where the API is
 	ca       string // file with the authority of its certificate; "" for the system's
 	listener net.Listener
-	tls      *tls.Config
+	tls      *tls.Config // of HTTPS
 	database *postgres.Store
 	closers  []func() // in the order of opening; closed backwards
 }
@@ -90,7 +90,8 @@ func (p *process) start(ctx context.Context) error {
 	return nil
 }
 
-// bind takes the address first, so that a second server on it fails before it does anything.
+// bind takes the address first, so that a second server on it fails before it
+// does anything, and tells an administrator's clients where it is.
 func (p *process) bind() error {
 	config, err := p.certificates()
 	if err != nil {
@@ -102,10 +103,6 @@ func (p *process) bind() error {
 	}
 	p.onClose(func() { listener.Close() })
 	p.listener, p.tls = listener, config
-	scheme := "http"
-	if config != nil {
-		scheme = "https"
-	}
 	_, port, err := net.SplitHostPort(listener.Addr().String())
 	if err != nil {
 		return err
@@ -114,7 +111,7 @@ func (p *process) bind() error {
 	if err != nil {
 		return err
 	}
-	p.url = scheme + "://" + net.JoinHostPort(certName(host), port)
+	p.url = "https://" + net.JoinHostPort(certName(host), port)
 	return p.access.writeKubeconfig(p.url, p.ca)
 }
 
@@ -159,25 +156,26 @@ func (p *process) run(ctx context.Context) error {
 	return err
 }
 
-// serveHTTP serves until ctx ends, then lets requests finish while drain ends watches.
+// serveHTTP serves until ctx ends, then lets requests finish while drain ends
+// watches: HTTPS, and on loopback plain HTTP at the same address.
 func (p *process) serveHTTP(ctx context.Context, handler http.Handler, drain func()) error {
 	s := &http.Server{
 		Handler:           handler,
 		TLSConfig:         p.tls,
 		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
 	s.RegisterOnShutdown(drain)
-	failed := make(chan error, 1)
-	go func() {
-		if p.tls != nil {
-			failed <- s.ServeTLS(p.listener, "", "")
-		} else {
-			failed <- s.Serve(p.listener)
-		}
-	}()
+	ended := make(chan error, 2)
+	secure := p.listener
+	if p.loopback() {
+		var plain net.Listener
+		plain, secure = splitTLS(p.listener)
+		go func() { ended <- s.Serve(plain) }()
+	}
+	go func() { ended <- s.ServeTLS(secure, "", "") }()
 	select {
-	case err := <-failed:
+	case err := <-ended:
 		return err
 	case <-ctx.Done():
 	}
@@ -186,7 +184,6 @@ func (p *process) serveHTTP(ctx context.Context, handler http.Handler, drain fun
 	if err := s.Shutdown(grace); err != nil {
 		s.Close()
 	}
-	<-failed
 	return nil
 }
 

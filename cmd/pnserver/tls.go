@@ -16,26 +16,33 @@ import (
 	"time"
 )
 
-// certificates loads what HTTPS is served with, nil for plain HTTP, and notes
-// which authority a client has to trust.
+// certificates loads what HTTPS is served with, and notes which authority a
+// client has to trust. On loopback one that is made here does where none is named.
 func (p *process) certificates() (*tls.Config, error) {
 	certFile, keyFile := p.tlsCert, p.tlsKey
-	switch {
-	case p.tlsSelf:
+	if certFile == "" {
 		certFile = filepath.Join(p.dataDir, "tls.crt")
 		keyFile = filepath.Join(p.dataDir, "tls.key")
 		if err := ensureSelfSigned(certFile, keyFile, p.listen); err != nil {
 			return nil, err
 		}
 		p.ca = certFile
-	case certFile == "":
-		return nil, nil
 	}
 	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
 		return nil, fmt.Errorf("--tls-cert %s, --tls-key %s: %w", certFile, keyFile, err)
 	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+	return serving(pair), nil
+}
+
+// serving names the protocols itself: an http.Server that serves plain
+// connections too sets up HTTP/2 only where it finds it here.
+func serving(pair tls.Certificate) *tls.Config {
+	return &tls.Config{
+		Certificates: []tls.Certificate{pair},
+		MinVersion:   tls.VersionTLS12,
+		NextProtos:   []string{"h2", "http/1.1"},
+	}
 }
 
 // ensureSelfSigned keeps the certificate that is there while it names the
