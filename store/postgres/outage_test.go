@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -159,6 +160,7 @@ func TestAStopOfPostgresIsSurvived(t *testing.T) {
 		if err := server.Stop(); err != nil {
 			t.Error(err)
 		}
+		os.RemoveAll(server.Home()) // may lie elsewhere
 	})
 	eventually(t, "the store is ready again", func() bool { return s.Ready(ctx) == nil })
 	ok(s.Create(ctx, object("c")))

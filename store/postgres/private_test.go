@@ -53,6 +53,7 @@ func TestAPrivateServerIsTakenOver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { os.RemoveAll(server.Home()) }) // may lie elsewhere
 		if n == 0 && server.PID() != pid {
 			t.Fatalf("process %d serves, not %d", server.PID(), pid)
 		}

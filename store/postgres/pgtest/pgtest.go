@@ -106,7 +106,7 @@ func start() (running, error) {
 // the pipe to it closes then, even after a kill -9.
 func stopWithUs(private *postgres.Private, dir string) (io.Closer, error) {
 	const script = `cat >/dev/null; kill -QUIT "$1"; n=0
-		while kill -0 "$1" 2>/dev/null && [ $n -lt 100 ]; do sleep 0.1; n=$((n+1)); done; rm -rf "$2" "$3"`
+		while [ -e "$3/data/postmaster.pid" ] && [ $n -lt 100 ]; do sleep 0.1; n=$((n+1)); done; rm -rf "$2" "$3"`
 	shell := exec.Command("/bin/sh", "-c", script, "sh", fmt.Sprint(private.PID()), dir, private.Home())
 	shell.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	pipe, err := shell.StdinPipe()

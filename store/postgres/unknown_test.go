@@ -1,0 +1,156 @@
+package postgres_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/store"
+	"github.com/powernode/powernode/store/postgres"
+	"github.com/powernode/powernode/store/postgres/pgtest"
+)
+
+// deafProxy stands before the database. When it is told to, it passes on what is asked
+// and keeps the answers to itself.
+type deafProxy struct {
+	dsn, network, address string
+	deaf, shut            atomic.Bool
+	mu                    sync.Mutex
+	open                  []net.Conn
+}
+
+func newProxy(t *testing.T, dsn string) *deafProxy {
+	t.Helper()
+	config, err := pgconn.ParseConfig(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &deafProxy{}
+	p.network, p.address = pgconn.NetworkAddress(config.Host, config.Port)
+	dir := t.TempDir()
+	listener, err := net.Listen("unix", filepath.Join(dir, ".s.PGSQL.5432"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close(); p.cut() })
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := u.Query()
+	query.Set("host", dir)
+	query.Set("port", "5432")
+	query.Set("sslmode", "disable")
+	u.RawQuery = query.Encode()
+	p.dsn = u.String()
+	go p.serve(listener)
+	return p
+}
+
+func (p *deafProxy) serve(listener net.Listener) {
+	for {
+		client, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial(p.network, p.address)
+		if err != nil || p.shut.Load() {
+			client.Close()
+			continue
+		}
+		p.mu.Lock()
+		p.open = append(p.open, client, server)
+		p.mu.Unlock()
+		go func() { _, _ = io.Copy(server, client); server.Close() }()
+		go func() { _, _ = io.Copy(answers{client, p}, server); client.Close() }()
+	}
+}
+
+// answers is the way back to the client.
+type answers struct {
+	net.Conn
+	proxy *deafProxy
+}
+
+func (a answers) Write(data []byte) (int, error) {
+	if a.proxy.deaf.Load() {
+		return len(data), nil
+	}
+	return a.Conn.Write(data)
+}
+
+// cut breaks all connections.
+func (p *deafProxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, conn := range p.open {
+		conn.Close()
+	}
+	p.open = nil
+}
+
+// A commit whose answer is lost has happened: it is found again, and is not done twice.
+func TestACommitWhoseAnswerIsLostIsFound(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	proxy := newProxy(t, dsn)
+	s := open(t, proxy.dsn)
+	a := must(t)(s.Create(t.Context(), object("a")))
+	written := make(chan *api.Object)
+	proxy.deaf.Store(true)
+	go func() {
+		defer close(written)
+		b, err := s.Create(t.Context(), object("b"))
+		if err != nil {
+			t.Errorf("the write whose answer was lost: %v", err)
+			return
+		}
+		written <- b
+	}()
+	eventually(t, "the write is committed", func() bool { return count(t, dsn, `SELECT v FROM counter`) == 2 })
+	proxy.deaf.Store(false)
+	proxy.cut()
+	b, ok := <-written
+	if !ok {
+		return
+	}
+	if n := count(t, dsn, `SELECT count(*) FROM changes`); n != 2 || b.ResourceVersion != "2" {
+		t.Fatalf("%d changes, the write is at %s after %s", n, b.ResourceVersion, a.ResourceVersion)
+	}
+	must(t)(s.Get(t.Context(), b.Key()))
+	must(t)(s.Update(t.Context(), changed(b, 1, nil)))
+}
+
+// When the database does not come back, the caller is told that nobody knows.
+func TestALostAnswerThatStaysLostIsUnknown(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	proxy := newProxy(t, dsn)
+	s := openWith(t, postgres.Config{DSN: proxy.dsn})
+	must(t)(s.Create(t.Context(), object("first"))) // now the connection is there
+	proxy.deaf.Store(true)
+	failed := make(chan error)
+	go func() {
+		_, err := s.Create(t.Context(), object("a"))
+		failed <- err
+	}()
+	eventually(t, "the write is committed", func() bool { return count(t, dsn, `SELECT v FROM counter`) == 2 })
+	proxy.shut.Store(true)
+	proxy.cut()
+	if err := <-failed; !errors.Is(err, api.ErrUnknownOutcome) {
+		t.Fatalf("the write ended with %v", err)
+	}
+	proxy.deaf.Store(false)
+	proxy.shut.Store(false)
+	eventually(t, "the store is ready again", func() bool { return s.Ready(t.Context()) == nil })
+	l, err := s.List(t.Context(), kind, store.ListOptions{})
+	if err != nil || len(l.Items) != 2 {
+		t.Fatalf("listed %v, %v", l.Items, err)
+	}
+}
