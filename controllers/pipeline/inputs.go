@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"regexp"
+
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/powernode/powernode/api/v1"
@@ -32,7 +34,7 @@ func (a *admission) pattern(path *field.Path, input v1.Input) {
 	if input.Type != "string" && input.Type != "" {
 		a.invalid(path, input.Pattern, "only an input of type string has a pattern")
 	}
-	if _, err := flow.Pattern(input.Pattern); err != nil {
+	if _, err := regexp.Compile(input.Pattern); err != nil {
 		a.invalid(path, input.Pattern, "%s", err)
 	}
 }
