@@ -38,7 +38,7 @@ type Assignment struct {
 	LeaseSeconds int  `json:"leaseSeconds"`
 	Step         Step `json:"step"`
 	// Secrets are the values of the step's secret references, by the name that the
-	// secrets context knows them by; every one of them is masked in logs and outputs.
+	// secrets context knows them by; those that don't come from a ConfigMap are masked in logs and outputs.
 	Secrets map[string]string `json:"secrets,omitempty"`
 }
 
@@ -137,7 +137,8 @@ type Result struct {
 	Outputs  map[string]string `json:"outputs,omitempty"` // secrets masked
 	// Artifacts that the step uploaded.
 	Artifacts []Artifact `json:"artifacts,omitempty"`
-	// Workspace is the snapshot taken after the step, when it was asked for.
+	// Workspace is the snapshot taken after the step, when it was asked for. Without
+	// a digest it was too large to be kept: only this runner can go on with it.
 	Workspace *Blob `json:"workspace,omitempty"`
 }
 

@@ -176,6 +176,7 @@ func TestInvalidStepsFailWithTheField(t *testing.T) {
 		reason, message string
 	}{
 		"type":       {w.step("t1", "dance", nil), "InvalidStep", `type: "dance"`},
+		"null":       {w.step("t0", "custom", nil, func(s *protocol.Step) { s.Context = nil }), "InvalidStep", "with.run: there is nothing to run"},
 		"nothing":    {w.step("t2", "custom", with{}), "InvalidStep", "with.run: there is nothing to run"},
 		"field":      {w.step("t3", "custom", with{"run": "true", "runn": "x"}), "InvalidStep", `unknown field "runn"`},
 		"directory":  {w.step("t4", "custom", with{"run": "true", "workingDirectory": "../.."}), "NoSuchPath", "leads out of the workspace"},
