@@ -2,20 +2,13 @@ package runner
 
 import (
 	"bytes"
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/powernode/powernode/api"
-	protocol "github.com/powernode/powernode/api/runner"
 )
 
 func openRoot(t *testing.T, dir string) *os.Root {
@@ -124,163 +117,4 @@ func TestWhatIsNoArchiveIsRefused(t *testing.T) {
 			t.Errorf("%s is unpacked", name)
 		}
 	}
-}
-
-// shelf keeps contents as the server does.
-type shelf map[string][]byte
-
-func (s shelf) upload(_ context.Context, _ int64, open func() (io.ReadCloser, error)) (protocol.Blob, error) {
-	r, err := open()
-	if err != nil {
-		return protocol.Blob{}, err
-	}
-	raw, err := io.ReadAll(r)
-	if err != nil {
-		return protocol.Blob{}, err
-	}
-	sum := hexSum(raw)
-	s[sum] = raw
-	return protocol.Blob{SHA256: sum, Size: int64(len(raw))}, nil
-}
-
-func (s shelf) open(_ context.Context, digest string) (io.ReadCloser, error) {
-	raw, found := s[digest]
-	if !found {
-		return nil, api.ErrNotFound
-	}
-	return io.NopCloser(bytes.NewReader(raw)), nil
-}
-
-func TestWorkspaceRules(t *testing.T) {
-	ctx, kept := t.Context(), shelf{}
-	here := workspaces{dir: t.TempDir()}
-	space := here.acquire("run")
-	put := func(s *workspace, name string) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(s.files(), name), []byte(name), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	has := func(s *workspace, names ...string) {
-		t.Helper()
-		got, err := tree(openRoot(t, s.files()))
-		if err != nil || strings.Join(got, " ") != strings.Join(names, " ") {
-			t.Errorf("the workspace has %v, not %v: %v", got, names, err)
-		}
-	}
-	prepare := func(s *workspace, want *protocol.Blob, shared bool) {
-		t.Helper()
-		if err := s.prepare(ctx, want, shared, kept.open); err != nil {
-			t.Fatal(err)
-		}
-	}
-	snap := func(s *workspace) *protocol.Blob {
-		t.Helper()
-		blob, note, err := s.snapshot(ctx, kept.upload)
-		if err != nil || note != "" {
-			t.Fatal(note, err)
-		}
-		return blob
-	}
-	prepare(space, nil, false)
-	if blob := snap(space); blob != nil {
-		t.Errorf("an empty workspace is kept as %v", blob)
-	}
-	put(space, "one")
-	first := snap(space)
-	if again := snap(space); *again != *first || len(kept) != 1 {
-		t.Errorf("an unchanged workspace is kept again as %v", again)
-	}
-	put(space, "two")
-	prepare(space, first, false) // a step that was offered before the one that wrote two had ended
-	has(space, "one", "two")
-	second := snap(space)
-
-	other := workspaces{dir: t.TempDir()}
-	there := other.acquire("run")
-	prepare(there, first, false)
-	has(there, "one")
-	prepare(there, second, true) // another step works in it
-	has(there, "one")
-	prepare(there, second, false)
-	has(there, "one", "two")
-	put(there, "half")
-	other.release(there, true) // the step was interrupted
-	there = other.acquire("run")
-	prepare(there, second, false)
-	has(there, "one", "two")
-
-	lost := func(want *protocol.Blob) {
-		t.Helper()
-		var f *failure
-		err := there.prepare(ctx, want, false, kept.open)
-		if !errors.As(err, &f) || f.reason != "WorkspaceLost" {
-			t.Errorf("prepare %v: %v", want, err)
-		}
-	}
-	lost(&protocol.Blob{SHA256: strings.Repeat("0", 64)})
-	lost(&protocol.Blob{Size: 3 << 30})
-}
-
-func TestAWorkspaceThatCantBeKeptStaysUsableHere(t *testing.T) {
-	spaces := workspaces{dir: t.TempDir()}
-	s := spaces.acquire("run")
-	if err := s.prepare(t.Context(), nil, false, shelf{}.open); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(s.files(), "file"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	blob, note, err := s.snapshot(t.Context(), func(context.Context, int64, func() (io.ReadCloser, error)) (protocol.Blob, error) {
-		return protocol.Blob{}, errors.New("too large")
-	})
-	if err != nil || blob == nil || blob.SHA256 != "" || !strings.Contains(note, "is not saved") {
-		t.Fatal(blob, note, err)
-	}
-	if err := s.prepare(t.Context(), blob, false, shelf{}.open); err != nil {
-		t.Errorf("the runner that has the files can't use them: %v", err)
-	}
-}
-
-func TestSweep(t *testing.T) {
-	spaces := workspaces{dir: t.TempDir()}
-	now := time.Now()
-	for name, age := range map[string]time.Duration{"old": 48 * time.Hour, "older-but-used": 72 * time.Hour, "new": time.Hour, "newer": time.Minute} {
-		dir := filepath.Join(spaces.dir, name)
-		if err := errors.Join(os.Mkdir(dir, 0o700), os.Chtimes(dir, now.Add(-age), now.Add(-age))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	spaces.acquire("older-but-used")
-	left := func(want string) {
-		t.Helper()
-		entries, err := os.ReadDir(spaces.dir)
-		var names []string
-		for _, e := range entries {
-			names = append(names, e.Name())
-		}
-		if err != nil || strings.Join(names, " ") != want {
-			t.Errorf("left: %v, not %s: %v", names, want, err)
-		}
-	}
-	plenty := func(string) float64 { return 0.5 }
-	if err := spaces.sweep(now.Add(-24*time.Hour), plenty); err != nil {
-		t.Fatal(err)
-	}
-	left("new newer older-but-used")
-	full := func(string) float64 {
-		if _, err := os.Stat(filepath.Join(spaces.dir, "new")); err == nil {
-			return 0.01
-		}
-		return 0.5
-	}
-	if err := spaces.sweep(now.Add(-24*time.Hour), full); err != nil {
-		t.Fatal(err)
-	}
-	left("newer older-but-used")
-}
-
-func hexSum(raw []byte) string {
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:])
 }
