@@ -12,10 +12,17 @@ import (
 type link struct {
 	dsn, name string
 	conn      *pgx.Conn
+	used      time.Time // when it was last handed out
 }
 
 // get is the connection, made now if there is none.
 func (l *link) get(ctx context.Context) (*pgx.Conn, error) {
+	// One that has rested may be dead without our knowing. Better to learn that before
+	// something is sent whose outcome would then be unknown.
+	if l.conn != nil && time.Since(l.used) > time.Second && l.conn.Ping(ctx) != nil {
+		l.drop()
+	}
+	l.used = time.Now()
 	if l.conn != nil && !l.conn.IsClosed() {
 		return l.conn, nil
 	}
