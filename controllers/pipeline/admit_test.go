@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"bytes"
 	"encoding/json"
 	"os"
 	"strings"
@@ -161,16 +160,16 @@ func TestBadExpressions(t *testing.T) {
 	}
 }
 
-func TestTheExampleIsAdmitted(t *testing.T) {
-	raw, err := os.ReadFile("../../examples/pipeline.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var obj api.Object
-	if err := yaml.Unmarshal(bytes.TrimSpace(raw), &obj); err != nil {
-		t.Fatal(err)
-	}
-	if wrong := Admit(t.Context(), api.AdmissionRequest{New: &obj}); len(wrong) > 0 {
-		t.Error(wrong.ToAggregate())
+func TestTheExamplesAreAdmitted(t *testing.T) {
+	for _, file := range []string{"pipeline.yaml", "quickstart/4-pipeline.yaml"} {
+		raw, err := os.ReadFile("../../examples/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, obj := range reconciletest.YAML(t, string(raw)) {
+			if wrong := Admit(t.Context(), api.AdmissionRequest{New: obj}); obj.Kind == "Pipeline" && len(wrong) > 0 {
+				t.Errorf("%s: %v", file, wrong.ToAggregate())
+			}
+		}
 	}
 }

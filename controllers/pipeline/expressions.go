@@ -18,7 +18,7 @@ func (a *admission) expressions() {
 	run := a.known(nil, nil)
 	a.template(a.path.Child("concurrency", "group"), a.spec.Concurrency.Group, deny(run, "it is evaluated before any step runs", "steps", "secrets", "env"))
 	if r := a.spec.Repository; r != nil {
-		env := deny(run, "the repository is the same for all steps", "steps", "secrets", "env")
+		env := deny(run, "the repository is the same for all steps", "steps", "env", "hashfiles")
 		a.template(a.path.Child("repository", "url"), r.URL, env)
 		a.template(a.path.Child("repository", "ref"), r.Ref, env)
 	}

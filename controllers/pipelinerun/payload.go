@@ -62,14 +62,10 @@ func (r run) payload(step v1.Step, attempt int, status *v1.PipelineRunStatus) (r
 	if err != nil {
 		return runner.Step{}, err
 	}
-	repository, err := r.repository(scope)
-	if err != nil {
-		return runner.Step{}, err
-	}
 	p := runner.Step{
 		Namespace: r.key.Namespace, Run: r.key.Name, RunUID: r.uid,
 		Name: step.Name, Type: step.Type, Attempt: attempt, With: step.With, Image: image,
-		TimeoutSeconds: stepTimeout(step) * 60, Repository: repository, Context: raw,
+		TimeoutSeconds: stepTimeout(step) * 60, Repository: r.repository(), Context: raw,
 		SecretRefs: r.secretRefs(step), Env: r.env(step), SaveWorkspace: othersFollow(status, step.Name),
 	}
 	for _, a := range status.Artifacts {
@@ -81,17 +77,13 @@ func (r run) payload(step v1.Step, attempt int, status *v1.PipelineRunStatus) (r
 	return p, nil
 }
 
-func (r run) repository(scope expression.Scope) (*runner.Repository, error) {
-	repository := r.pipeline().Repository
-	if repository == nil {
-		return nil, nil
+// repository is the pipeline's own as it is written: its expressions are for the
+// runner, and no value is ever evaluated twice.
+func (r run) repository() *runner.Repository {
+	if repository := r.pipeline().Repository; repository != nil {
+		return &runner.Repository{URL: repository.URL, Ref: repository.Ref}
 	}
-	url, err := evaluate("repository.url", repository.URL, scope)
-	if err != nil {
-		return nil, err
-	}
-	ref, err := evaluate("repository.ref", repository.Ref, scope)
-	return &runner.Repository{URL: url, Ref: ref}, err
+	return nil
 }
 
 func evaluate(what, source string, scope expression.Scope) (string, error) {
@@ -134,6 +126,9 @@ func (r run) secretRefs(step v1.Step) []runner.SecretRef {
 		} else if k := v.ValueFrom.ConfigMapKeyRef; k != nil {
 			refs = append(refs, runner.SecretRef{As: envSecret(v.Name), Kind: v1.ConfigMap, Name: k.Name, Key: k.Key, Optional: k.Optional})
 		}
+	}
+	if own := r.repository(); own != nil && step.Type == flow.Checkout {
+		sources = append(sources, own.URL, own.Ref)
 	}
 	mentioned, all := mentionedSecrets(append(sources, stringsIn(decoded(step.With))...))
 	for _, s := range r.pipeline().SecretRefs {

@@ -248,3 +248,29 @@ func TestDeleteLeavesNothing(t *testing.T) {
 		}
 	})
 }
+
+// A value that looks like an expression stays a value: what the runner evaluates
+// is what the owner of the pipeline wrote.
+func TestAValueIsNotEvaluated(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.pipeline("p", `
+repository: {url: "https://x:${{ secrets.TOKEN }}@git.example.com/r", ref: "${{ inputs.ref }}"}
+triggers: {manual: {inputs: {ref: {}}}}
+secretRefs: [{name: TOKEN, secretKeyRef: {name: creds, key: token, optional: true}}]
+steps: [{name: c, type: checkout}, {name: a, type: custom, image: "i:${{ inputs.ref }}", with: {run: "true"}}]
+`)
+		b.run("p", "r", `ref="${{ secrets.TOKEN }}"`)
+		c := b.next("c")
+		if r := c.step.Repository; r == nil || r.Ref != "${{ inputs.ref }}" || r.URL != "https://x:${{ secrets.TOKEN }}@git.example.com/r" {
+			t.Errorf("%+v", r)
+		}
+		if len(c.step.SecretRefs) != 1 {
+			t.Errorf("the checkout gets %+v", c.step.SecretRefs)
+		}
+		c.succeed()
+		a := b.next("a")
+		if a.step.Image != "i:${{ secrets.TOKEN }}" || len(a.step.SecretRefs) != 0 {
+			t.Errorf("image %s, secrets %+v", a.step.Image, a.step.SecretRefs)
+		}
+	})
+}
