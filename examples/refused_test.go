@@ -33,7 +33,7 @@ var refusals = []struct {
 	{"an unknown function in an expression", "Pipeline", "  steps: [{name: a, type: custom, if: \"${{ frobnicate(1) }}\", with: {run: \"true\"}}]\n",
 		[]string{"refused", "spec.steps[0].if", "frobnicate"}},
 	{"a cycle in needs", "Pipeline", "  steps: [{name: a, type: custom, needs: [b], with: {run: \"true\"}}, {name: b, type: custom, needs: [a], with: {run: \"true\"}}]\n",
-		[]string{"refused", "spec.steps", "needs", "a", "b", "cycle"}},
+		[]string{"refused", "spec.steps", "needs", "a -> b -> a"}},
 	{"a wrong cron line", "Pipeline", "  triggers: {schedule: [{cron: \"61 * * * *\"}]}\n  steps: [{name: a, type: custom, with: {run: \"true\"}}]\n",
 		[]string{"refused", "spec.triggers.schedule[0].cron"}},
 	{"a wrong time zone", "Pipeline", "  triggers: {schedule: [{cron: \"0 * * * *\", timezone: Mars/Olympus}]}\n  steps: [{name: a, type: custom, with: {run: \"true\"}}]\n",

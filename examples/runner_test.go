@@ -16,7 +16,7 @@ func startRunner(t *testing.T, s *server, name string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(program(t, "pnrunner"), "--server", s.url(), "--name", name,
-		"--token-file", filepath.Join(s.dir, "runner.token"), "--dir", t.TempDir(), "--docker", "off")
+		"--ca-file", filepath.Join(s.dir, "tls.crt"), "--token-file", filepath.Join(s.dir, "runner.token"), "--dir", t.TempDir(), "--docker", "off")
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

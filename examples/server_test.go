@@ -68,7 +68,7 @@ func startServer(t *testing.T, flags ...string) *server {
 	if testing.Short() {
 		t.Skip("needs PostgreSQL and Docker")
 	}
-	s := &server{t: t, dir: t.TempDir(), flags: flags}
+	s := &server{t: t, dir: reachable(t), flags: flags}
 	t.Cleanup(func() {
 		s.stop()
 		if t.Failed() {
@@ -77,6 +77,19 @@ func startServer(t *testing.T, flags ...string) *server {
 	})
 	s.start()
 	return s
+}
+
+// reachable is a temporary directory that PostgreSQL's own user can reach, so
+// that a test run as root keeps its cluster there and leaves nothing behind.
+func reachable(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, d := range []string{filepath.Dir(dir), dir} {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 func (s *server) start() {
@@ -225,10 +238,10 @@ func (s *server) token() string {
 	return s.pnctl("config", "view", "--minify", "--raw", "-o", "jsonpath={.users[0].user.token}")
 }
 
-// request makes a call by hand; path is absolute.
+// request makes a call by hand, over plain HTTP; path is absolute.
 func (s *server) request(method, path, token string, body []byte) *http.Response {
 	s.t.Helper()
-	req, err := http.NewRequest(method, s.url()+path, bytes.NewReader(body))
+	req, err := http.NewRequest(method, strings.Replace(s.url(), "https:", "http:", 1)+path, bytes.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}

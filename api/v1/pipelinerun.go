@@ -13,7 +13,7 @@ type PipelineRunSpec struct {
 	PipelineRef LocalRef                   `json:"pipelineRef"`
 	Inputs      map[string]json.RawMessage `json:"inputs,omitempty"`
 	Trigger     RunTrigger                 `json:"trigger,omitempty"`
-	Cancel      bool                       `json:"cancel,omitempty"`
+	Cancel      bool                       `json:"cancel"`
 	// Pipeline is the pipeline's spec as it was when the run was created; the
 	// server fills it in, and the run executes nothing else.
 	Pipeline *PinnedPipeline `json:"pipeline,omitempty"`

@@ -116,8 +116,9 @@ func (p *process) bind() error {
 }
 
 func (p *process) openStore(ctx context.Context) error {
-	dsn := p.databaseURL
+	dsn, flag := p.databaseURL, "--database-url"
 	if dsn == "" {
+		flag = "private PostgreSQL"
 		private, err := postgres.StartPrivate(ctx, filepath.Join(p.dataDir, "postgres"), p.log)
 		if err != nil {
 			return fmt.Errorf("private PostgreSQL: %w", err)
@@ -131,7 +132,7 @@ func (p *process) openStore(ctx context.Context) error {
 	}
 	database, err := postgres.Open(ctx, postgres.Config{DSN: dsn, ListenDSN: p.listenURL, Log: p.log, Registerer: p.registry})
 	if err != nil {
-		return fmt.Errorf("database: %w", err)
+		return fmt.Errorf("%s: %w", flag, err)
 	}
 	p.onClose(database.Close)
 	p.database = database

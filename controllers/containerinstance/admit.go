@@ -1,6 +1,7 @@
 package containerinstance
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -95,7 +96,7 @@ func admitPorts(at *field.Path, spec v1.ContainerInstanceSpec) (errs field.Error
 		if alone {
 			errs = append(errs, field.Forbidden(at.Child("hostPort"), "spec.security.networkAccess is false"))
 		}
-		id := fmt.Sprintf("%s:%d/%s", p.HostIP, p.HostPort, p.Protocol)
+		id := fmt.Sprintf("%s:%d/%s", p.HostIP, p.HostPort, cmp.Or(p.Protocol, "TCP"))
 		if published[id] {
 			errs = append(errs, field.Duplicate(at.Child("hostPort"), p.HostPort))
 		}

@@ -9,8 +9,8 @@ import (
 )
 
 // Lint tells what a schema that works still lacks for people: descriptions;
-// keywords that have no effect on a value of their type; and names that YAML
-// takes for something else.
+// keywords that have no effect on a value of their type; names that YAML
+// takes for something else; and defaults that would unsettle kubectl apply.
 func Lint(k *schemas.Kind) (problems []string) {
 	if k.Description == "" {
 		problems = append(problems, k.Kind+": no description")
@@ -34,6 +34,9 @@ func lint(path string, s *schemas.Schema) (problems []string) {
 	}
 	if s.Description != "" && !strings.ContainsAny(s.Description[len(s.Description)-1:], ".!?)") {
 		problems = append(problems, path+": the description is not a sentence: "+s.Description)
+	}
+	if s.Default != nil && strings.Contains(path, "[]") {
+		problems = append(problems, path+": a default inside a list makes every kubectl apply a change, as it takes lists as a whole; let the controller take the zero value for it")
 	}
 	for _, useless := range idle(s) {
 		problems = append(problems, path+": "+useless+" has no effect on type "+s.Type)
