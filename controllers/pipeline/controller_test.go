@@ -134,6 +134,9 @@ func TestACrashNeverDoublesAFiring(t *testing.T) {
 			b.Crash()
 			b.Advance(30 * time.Second)
 			b.wantFired("01-01T01:00")
+			if st := b.status(); b.Ready(v1.Pipeline, "default/p") != "True Reconciled" || st.LastScheduleTime.Hour() != 1 || st.NextScheduleTime.Hour() != 2 {
+				t.Errorf("%s: %s, %+v", op, b.Ready(v1.Pipeline, "default/p"), st)
+			}
 			b.Advance(time.Hour)
 			b.wantFired("01-01T01:00", "01-01T02:00")
 		})
@@ -255,5 +258,36 @@ func TestAnIdlePipelineWritesNothing(t *testing.T) {
 	inBench(t, func(b *bench) {
 		b.pipeline(step + "triggers: {schedule: [{cron: '0 3 * * *'}]}")
 		b.NoWrites(func() { b.Advance(2 * time.Hour) })
+	})
+}
+
+func TestAChangedLineMakesUpForTheAnnouncedTimeOnly(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.pipeline(step + "triggers: {schedule: [{cron: '0 3 * * *', missed: RunOnce}]}")
+		b.Become(nil)
+		b.Advance(12*time.Hour + 30*time.Minute)
+		b.pipeline(step + "triggers: {schedule: [{cron: '0 3,12 * * *', missed: RunOnce}]}")
+		b.Become([]reconcile.Kind{Kind()})
+		b.wantFired("01-01T03:00")
+	})
+}
+
+func TestAFiringThatFailsIsMadeUpFor(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.Become(nil)
+		b.pipeline(step + "triggers: {schedule: [{cron: '0 * * * *', missed: RunOnce}]}")
+		b.Advance(90 * time.Minute)
+		failures := 3
+		b.Intercept(func(op string, key api.Key) error {
+			if op == "Create" && key.Kind == v1.PipelineRun && failures > 0 {
+				failures--
+				return errors.New("the database is away")
+			}
+			return nil
+		})
+		b.Become([]reconcile.Kind{Kind()})
+		b.wantFired()
+		b.Advance(20 * time.Minute)
+		b.wantFired("01-01T01:00")
 	})
 }

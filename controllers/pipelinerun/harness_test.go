@@ -26,6 +26,7 @@ type bench struct {
 	tasks *memory.Tasks
 	logs  *memory.Logs
 	blobs *memory.Blobs
+	kinds []reconcile.Kind
 	took  map[string]int // how often each task was leased
 }
 
@@ -35,7 +36,8 @@ func inBench(t *testing.T, test func(b *bench)) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{t: t, tasks: &memory.Tasks{}, logs: &memory.Logs{}, blobs: &memory.Blobs{}, took: map[string]int{}}
 		c := Controller{Tasks: b.tasks, Logs: b.logs, Blobs: b.blobs}
-		b.World = reconciletest.Settle(t, []reconcile.Kind{Kind(c)})
+		b.kinds = []reconcile.Kind{Kind(c)}
+		b.World = reconciletest.Settle(t, b.kinds)
 		test(b)
 	})
 }

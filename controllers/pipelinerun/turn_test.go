@@ -150,3 +150,21 @@ func TestNumbersAreNotGivenTwice(t *testing.T) {
 		}
 	})
 }
+
+func TestRunsThatCameWhileNoServerRanAreNumberedByAge(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.pipeline("p", policy("Queue", ""))
+		b.Become(nil)
+		for _, name := range []string{"z", "y", "x"} {
+			b.run("p", name)
+			b.Advance(time.Second)
+		}
+		b.Become(b.kinds)
+		for i, name := range []string{"z", "y", "x"} {
+			if n := b.status(name).Number; n != i+1 {
+				t.Errorf("%s has number %d", name, n)
+			}
+		}
+		b.want("z", "running: a=queued")
+	})
+}
