@@ -68,7 +68,7 @@ func (l *lexer) next() (token, error) {
 	return token{}, syntaxError(l.src, start, fmt.Sprintf("unexpected %q", r))
 }
 
-// quoted reads a string literal, in which ” stands for a quote.
+// quoted reads a string literal, in which two single quotes stand for one.
 func (l *lexer) quoted() (token, error) {
 	start := l.at
 	var b strings.Builder
