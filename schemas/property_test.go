@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"testing"
 
-	"k8s.io/apimachinery/pkg/runtime"
 	"pgregory.net/rapid"
 
 	"github.com/powernode/powernode/schemas"
@@ -122,22 +121,17 @@ func TestDefaultTwiceIsDefaultOnce(t *testing.T) {
 }
 
 func TestWhatIsValidIsValidWithItsDefaults(t *testing.T) {
-	valid := 0
 	rapid.Check(t, func(t *rapid.T) {
 		k, doc := anyKind(t)
-		before := k.Validate(runtime.DeepCopyJSON(doc), nil)
+		if len(k.Validate(doc, nil)) > 0 {
+			// An empty spec is always valid, so that no draw says nothing.
+			doc["spec"] = map[string]any{}
+		}
 		k.Default(doc)
-		after := k.Validate(doc, nil)
-		if len(before) == 0 {
-			valid++
-			if len(after) > 0 {
-				t.Fatalf("defaults made it invalid: %v", after)
-			}
+		if after := k.Validate(doc, nil); len(after) > 0 {
+			t.Fatalf("defaults made it invalid: %v", after)
 		}
 	})
-	if valid == 0 {
-		t.Error("no document was valid; the test says nothing")
-	}
 }
 
 func TestDefaultsAddNothingUnknown(t *testing.T) {
