@@ -120,9 +120,7 @@ func isNumberStart(s string) bool {
 	if s[0] == '-' || s[0] == '+' {
 		s = s[1:]
 	}
-	if strings.HasPrefix(s, ".") {
-		s = s[1:]
-	}
+	s = strings.TrimPrefix(s, ".")
 	return s != "" && isDigit(s[0])
 }
 

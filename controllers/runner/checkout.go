@@ -97,7 +97,6 @@ func (g *git) prepare(ctx context.Context, url string) error {
 	return err
 }
 
-var fullCommit = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 var shortCommit = regexp.MustCompile(`^[0-9a-f]{4,64}$`)
 
 // fetch brings ref to FETCH_HEAD: a branch, a tag, or a commit. A server may

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -258,15 +257,6 @@ func (w *world) write(path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		w.Fatal(err)
 	}
-}
-
-func (w *world) read(r io.Reader) string {
-	w.Helper()
-	raw, err := io.ReadAll(r)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return string(raw)
 }
 
 func contextOf(t *testing.T, v any) json.RawMessage {

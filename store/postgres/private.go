@@ -103,10 +103,23 @@ func (p *Private) adoptOrStart(ctx context.Context) error {
 	if err := p.initialize(); err != nil {
 		return err
 	}
-	if err := p.launch(); err != nil {
-		return err
+	return p.start(ctx)
+}
+
+// startTries: what a killed server left, processes on their way out, can keep
+// the next one away for some seconds.
+const startTries = 5
+
+func (p *Private) start(ctx context.Context) error {
+	for try := 1; ; try++ {
+		if err := p.launch(); err != nil {
+			return err
+		}
+		err := p.answers(ctx, p.alive)
+		if err == nil || p.alive() || try == startTries || wait(ctx, time.Second) != nil {
+			return err
+		}
 	}
-	return p.answers(ctx, p.alive)
 }
 
 // initialize makes the cluster, at the first time. It appears under its name when it is whole.

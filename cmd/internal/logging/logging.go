@@ -39,7 +39,7 @@ func (o Options) New() (*slog.Logger, error) {
 	}
 	terminal := term.IsTerminal(int(os.Stderr.Fd()))
 	if o.Format == "text" || o.Format != "json" && terminal {
-		return slog.New(tint.NewHandler(os.Stderr, &tint.Options{
+		return slog.New(tint.NewTextHandler(os.Stderr, &tint.Options{
 			Level: level, TimeFormat: time.TimeOnly, NoColor: !terminal || os.Getenv("NO_COLOR") != "",
 		})), nil
 	}
