@@ -23,6 +23,7 @@ demo: setup build ## watch desired state become real, in under 3 minutes
 	@examples/quickstart/demo.sh
 
 run: setup build ## keep a server running on $(LISTEN), data in .powernode
+	@examples/quickstart/demo.sh prepare
 	$(BIN)/pnserver serve --listen $(LISTEN) --data-dir $(STATE)
 
 test: setup lint ## all tests, on real PostgreSQL, Docker, kubectl and git

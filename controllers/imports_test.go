@@ -23,6 +23,7 @@ var bans = []ban{
 	{"api/...", "store/...", []string{"api/server"}, "the vocabulary does not know where objects are kept"},
 	{"api/...", "reconcile/...", nil, "the vocabulary and the API do not know the engine"},
 	{"api/...", "controllers/...", nil, "the API serves every kind alike"},
+	{"api/...", "schemas/...", []string{"api/server"}, "the vocabulary does not validate documents"},
 	{"api/client", "api/server", nil, "a client speaks HTTP only"},
 	{"schemas/...", "store/...", nil, "schemas describe documents, not where they are kept"},
 	{"schemas/...", "reconcile/...", nil, "schemas describe documents, not what becomes of them"},

@@ -2,6 +2,8 @@
 # The quickstart as a story: desired state becomes real, a check mark and a time
 # a line. It stops, loudly and with an exit code, at the first thing that is not observed.
 # Run it by `make demo`, which builds bin/ first.
+#
+# `demo.sh prepare` only makes what the manifests name: an image and a git repository.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -106,6 +108,12 @@ greets() { docker logs "$(container_of hello)" 2>&1 | grep -q "$1"; }
 none_left() { [ -z "$(docker ps -aq --filter label=powernode.io/uid)" ]; }
 none_named() { [ -z "$(pnctl get ci "$1" --ignore-not-found -o name)" ]; }
 says() { grep -q -- "$1" "$out"; }
+
+if [ "${1:-}" = prepare ]; then
+  make_images >"$out"
+  make_repository
+  exit
+fi
 
 trap 'stop_server || true' EXIT
 
