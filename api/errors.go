@@ -12,6 +12,8 @@ var (
 	ErrInvalid   = errors.New("invalid")
 	ErrExpired   = errors.New("the requested revision is no longer kept")
 	ErrForbidden = errors.New("forbidden")
+	// ErrUnavailable: what keeps the objects can't be reached now. Nothing was changed; try again later.
+	ErrUnavailable = errors.New("the store can not be reached now")
 	// ErrAhead: the caller asked for a revision that the store has not reached.
 	ErrAhead = errors.New("the requested revision is ahead of the store")
 	// ErrUnknownOutcome: the write may or may not have happened; read before trying again.

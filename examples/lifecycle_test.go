@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestSIGTERMStopsWhatWasStarted(t *testing.T) {
@@ -43,6 +44,50 @@ func postmaster(t *testing.T, dir string) int {
 		t.Fatalf("no postmaster.pid below %s", dir)
 	}
 	return pid
+}
+
+func TestAPostgreSQLThatDiesAloneIsStartedAgain(t *testing.T) {
+	s := startServer(t)
+	s.pnctl("create", "configmap", "before", "--from-literal=a=1")
+	for range 2 { // one that was started again is kept as the first was
+		if err := syscall.Kill(postmaster(t, s.dir), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the server answers again", func() error {
+			_, err := s.try("pnctl", "create", "configmap", "after-"+strconv.Itoa(postmaster(t, s.dir)))
+			return err
+		})
+	}
+	if got := s.get("configmap/before", ".data.a"); got != "1" {
+		t.Errorf("an acknowledged write is lost: %q", got)
+	}
+	// The controllers, too, are back at work.
+	s.apply(manifest("Pipeline", "again", "  steps: [{name: only, type: custom, with: {run: \"echo done\"}}]\n"))
+	s.waitFor("jsonpath={.status.phase}=success", strings.TrimSpace(s.pnctl("run", "again", "-o", "name")))
+}
+
+// A half-dead server would be worse than none: it ends, and says why.
+func TestAPostgreSQLThatCannotBeStartedAgainEndsTheServer(t *testing.T) {
+	s := startServer(t)
+	pid := postmaster(t, s.dir)
+	if err := os.Rename(filepath.Join(s.dir, "postgres", "data"), filepath.Join(s.dir, "gone")); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-s.done:
+		s.cmd = nil
+		if err == nil {
+			t.Error("it ended with success")
+		}
+	case <-time.After(deadline):
+		t.Error("it still runs")
+	}
+	if said := s.said(3); !strings.Contains(said, "start the private PostgreSQL in") || !strings.Contains(said, "does not exist") {
+		t.Errorf("it said:\n%s", said)
+	}
 }
 
 func TestAPostgreSQLThatDiesIsSurvived(t *testing.T) {

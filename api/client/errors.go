@@ -45,6 +45,8 @@ func sentinel(reason metav1.StatusReason, code int) error {
 		return api.ErrExpired
 	case metav1.StatusReasonForbidden, metav1.StatusReasonUnauthorized:
 		return api.ErrForbidden
+	case metav1.StatusReasonServiceUnavailable:
+		return api.ErrUnavailable
 	case metav1.StatusReasonTimeout:
 		return api.ErrAhead
 	case metav1.StatusReasonUnknown:
@@ -65,6 +67,8 @@ func byCode(code int) error {
 		return api.ErrExpired
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return api.ErrForbidden
+	case http.StatusServiceUnavailable:
+		return api.ErrUnavailable
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func (s *Server) delete(r *request) error {
 	if err != nil {
 		return err
 	}
-	obj, err := s.cfg.Store.Delete(r.Context(), r.key(), preconditions(o), r.deleting(o)...)
+	obj, err := s.remove(r, r.key(), o)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (s *Server) deleteCollection(r *request) error {
 	}
 	var deleted []*api.Object
 	for _, obj := range page.Items {
-		gone, err := s.cfg.Store.Delete(r.Context(), obj.Key(), preconditions(o), r.deleting(o)...)
+		gone, err := s.remove(r, obj.Key(), o)
 		switch {
 		case errors.Is(err, api.ErrNotFound): // someone else did
 		case err != nil:
@@ -73,6 +73,16 @@ func (s *Server) deleteCollection(r *request) error {
 		}
 	}
 	return s.sendList(r, metav1.ListMeta{ResourceVersion: page.Revision.String()}, deleted)
+}
+
+// remove deletes what may be deleted.
+func (s *Server) remove(r *request, key api.Key, o *metav1.DeleteOptions) (*api.Object, error) {
+	if s.cfg.MayDelete != nil {
+		if err := s.cfg.MayDelete(key); err != nil {
+			return nil, mayNot(r.groupResource(), key.Name, err)
+		}
+	}
+	return s.cfg.Store.Delete(r.Context(), key, preconditions(o), r.deleting(o)...)
 }
 
 func preconditions(o *metav1.DeleteOptions) store.Preconditions {

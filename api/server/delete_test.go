@@ -1,12 +1,16 @@
 package server_test
 
 import (
+	"fmt"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
+
+	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/server"
 )
 
 func TestDelete(t *testing.T) {
@@ -84,4 +88,24 @@ func TestDeleteOptionsAsProtobuf(t *testing.T) {
 	h.widget("a", 1)
 	h.want(h.do("DELETE", widgets+"/a", string(body), "Content-Type", "application/vnd.kubernetes.protobuf"), 200)
 	h.want(h.get(widgets+"/a"), 200)
+}
+
+func TestWhatMayNotBeDeletedStays(t *testing.T) {
+	h := start(t, func(c *server.Config) {
+		c.MayDelete = func(key api.Key) error {
+			if key.Name == "pillar" {
+				return fmt.Errorf("%w: the roof rests on it", api.ErrForbidden)
+			}
+			return nil
+		}
+	})
+	h.widget("pillar", 1)
+	for _, path := range []string{widgets + "/pillar", widgets + "/pillar?dryRun=All", widgets} {
+		h.refused(h.do("DELETE", path, ""), 403, metav1.StatusReasonForbidden, `widgets.test.powernode.io "pillar" is forbidden: the roof rests on it`)
+	}
+	if obj := h.want(h.get(widgets+"/pillar"), 200).object(t); obj.DeletionTimestamp != nil {
+		t.Error("it is marked")
+	}
+	h.widget("curtain", 1)
+	h.want(h.do("DELETE", widgets+"/curtain", ""), 200)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -25,9 +26,12 @@ var errTooLarge = errors.New("the body is too large")
 func (s *Server) fail(err error, c echo.Context) {
 	i := infoOf(c)
 	status := statusOf(err, i)
-	if status.Code >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) && !errors.Is(err, api.ErrAhead) {
-		s.cfg.Log.Error("request failed", "request_id", i.requestID, "user", i.user.Name,
+	if status.Code >= http.StatusInternalServerError {
+		s.cfg.Log.Log(c.Request().Context(), s.severity(c, err), "request failed", "request_id", i.requestID, "user", i.user.Name,
 			"verb", i.verb, "path", c.Request().URL.Path, "error", err.Error())
+	}
+	if c.Request().Context().Err() != nil {
+		status = &clientGone
 	}
 	if c.Response().Committed {
 		return
@@ -46,6 +50,22 @@ func (s *Server) fail(err error, c echo.Context) {
 	h.Del(echo.HeaderContentEncoding)
 	c.Response().WriteHeader(int(status.Code))
 	_, _ = c.Response().Write(append(body, '\n')) // the client may be gone
+}
+
+// severity is that of a request that failed for no fault of its own: a client that went
+// away, a server that stops or a revision still to come are nobody's error.
+func (s *Server) severity(c echo.Context, err error) slog.Level {
+	if c.Request().Context().Err() != nil || s.streams.draining() || errors.Is(err, api.ErrAhead) {
+		return slog.LevelDebug
+	}
+	return slog.LevelError
+}
+
+// clientGone is what metrics and log show of a request whose client did not wait for the
+// answer; nobody reads it.
+var clientGone = metav1.Status{
+	TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
+	Status:   metav1.StatusFailure, Code: 499, Message: "the client went away",
 }
 
 func retryAfter(status *metav1.Status) int {
@@ -81,11 +101,13 @@ func statusError(err error, i *info) apierrors.APIStatus {
 	case errors.Is(err, api.ErrConflict):
 		return apierrors.NewConflict(gr, name, api.ErrConflict)
 	case errors.Is(err, api.ErrForbidden):
-		return apierrors.NewForbidden(gr, name, err)
+		return mayNot(gr, name, err)
 	case errors.Is(err, api.ErrInvalid):
 		return apierrors.NewBadRequest(err.Error())
 	case errors.Is(err, api.ErrExpired):
 		return apierrors.NewResourceExpired(expired)
+	case errors.Is(err, api.ErrUnavailable):
+		return unavailable(api.ErrUnavailable.Error())
 	case errors.Is(err, api.ErrAhead):
 		return tooLargeVersion()
 	case errors.Is(err, api.ErrUnknownOutcome):
@@ -116,6 +138,19 @@ func ofEcho(err *echo.HTTPError, gr schema.GroupResource, verb string) *apierror
 // noSuchPath is a path that means nothing; a name that is not there is NewNotFound.
 func noSuchPath() *apierrors.StatusError {
 	return apierrors.NewGenericServerResponse(http.StatusNotFound, "", schema.GroupResource{}, "", "", 0, false)
+}
+
+// mayNot gives the reason without repeating that it is forbidden.
+func mayNot(gr schema.GroupResource, name string, err error) *apierrors.StatusError {
+	reason := strings.TrimPrefix(err.Error(), api.ErrForbidden.Error()+": ")
+	return apierrors.NewForbidden(gr, name, errors.New(reason))
+}
+
+// unavailable asks to try again: nothing was done.
+func unavailable(why string) *apierrors.StatusError {
+	err := apierrors.NewServiceUnavailable(why)
+	err.ErrStatus.Details = &metav1.StatusDetails{RetryAfterSeconds: 1}
+	return err
 }
 
 // unknownOutcome never asks for an automatic repeat of a create: with a generated

@@ -126,8 +126,8 @@ func (s *Server) renew(c echo.Context) error {
 	ctx, end := s.streams.begin(c.Request().Context())
 	defer end()
 	state, err := s.cfg.Tasks.Renew(ctx, c.Param("id"), token(c), min(wait, runner.LeaseTime/2))
-	if err != nil && ctx.Err() != nil {
-		return apierrors.NewTimeoutError("the server is stopping", 1)
+	if err != nil && s.streams.draining() {
+		return unavailable("the server is stopping")
 	}
 	if err != nil {
 		return err

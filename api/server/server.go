@@ -28,6 +28,9 @@ type Config struct {
 	Kinds []*schemas.Kind
 	// Admission has the rules of kinds that a schema can't say, by qualified kind.
 	Admission map[string]api.Admission
+	// MayDelete is asked before an object is deleted and refuses by an error that wraps
+	// api.ErrForbidden; all may be deleted when nil.
+	MayDelete func(api.Key) error
 	// Subresources are what lies below objects, by qualified kind and by name.
 	Subresources map[string]map[string]api.Subresource
 	// Authenticate tells whose a bearer token is. Tokens makes one.

@@ -17,6 +17,7 @@ import (
 	"github.com/powernode/powernode/api/server"
 	v1 "github.com/powernode/powernode/api/v1"
 	"github.com/powernode/powernode/controllers"
+	"github.com/powernode/powernode/controllers/namespace"
 	"github.com/powernode/powernode/controllers/runner"
 	"github.com/powernode/powernode/reconcile"
 	"github.com/powernode/powernode/schemas"
@@ -66,6 +67,7 @@ func (p *process) api(world *controllers.World, contents store.Blobs) (func(cont
 		Blobs:        contents,
 		Kinds:        kinds,
 		Admission:    controllers.Admission(),
+		MayDelete:    namespace.MayDelete,
 		Subresources: controllers.Subresources(world, p.database),
 		Authenticate: p.access.authenticate,
 		Registry:     p.registry,

@@ -61,6 +61,8 @@ type process struct {
 	tls      *tls.Config // of HTTPS
 	database *postgres.Store
 	closers  []func() // in the order of opening; closed backwards
+
+	privateLost chan error // what Keep of the private PostgreSQL returned; nil without one
 }
 
 func newRegistry() *prometheus.Registry {
@@ -119,16 +121,10 @@ func (p *process) openStore(ctx context.Context) error {
 	dsn, flag := p.databaseURL, "--database-url"
 	if dsn == "" {
 		flag = "private PostgreSQL"
-		private, err := postgres.StartPrivate(ctx, filepath.Join(p.dataDir, "postgres"), p.log)
-		if err != nil {
+		var err error
+		if dsn, err = p.startPrivate(ctx); err != nil {
 			return fmt.Errorf("private PostgreSQL: %w", err)
 		}
-		p.onClose(func() {
-			if err := private.Stop(); err != nil {
-				p.log.Error("private PostgreSQL did not stop", "error", err)
-			}
-		})
-		dsn = private.DSN()
 	}
 	database, err := postgres.Open(ctx, postgres.Config{DSN: dsn, ListenDSN: p.listenURL, Log: p.log, Registerer: p.registry})
 	if err != nil {
@@ -139,7 +135,28 @@ func (p *process) openStore(ctx context.Context) error {
 	return ensureNamespace(ctx, database, "default")
 }
 
-// run runs the roles until ctx ends or one of them fails.
+// startPrivate starts a PostgreSQL of our own and keeps it running until everything
+// that uses it is closed.
+func (p *process) startPrivate(ctx context.Context) (dsn string, err error) {
+	private, err := postgres.StartPrivate(ctx, filepath.Join(p.dataDir, "postgres"), p.log)
+	if err != nil {
+		return "", err
+	}
+	keeping, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	p.privateLost = make(chan error, 1)
+	go func() { p.privateLost <- private.Keep(keeping); close(p.privateLost) }()
+	p.onClose(func() {
+		cancel()
+		for range p.privateLost { // until Keep has ended
+		}
+		if err := private.Stop(); err != nil {
+			p.log.Error("private PostgreSQL did not stop", "error", err)
+		}
+	})
+	return private.DSN(), nil
+}
+
+// run runs the roles until ctx ends, one of them fails, or the private PostgreSQL is lost.
 func (p *process) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	parts, err := p.parts()
@@ -149,6 +166,14 @@ func (p *process) run(ctx context.Context) error {
 	for _, part := range parts {
 		group.Go(func() error { return part(ctx) })
 	}
+	group.Go(func() error {
+		select {
+		case err := <-p.privateLost:
+			return err
+		case <-ctx.Done():
+			return nil
+		}
+	})
 	p.log.Info("ready", "url", p.url, "roles", p.roles, "kubeconfig", p.access.kubeconfig)
 	err = group.Wait()
 	if errors.Is(err, context.Canceled) {

@@ -97,15 +97,18 @@ make_repository() { # the greeter's files, committed to a git repository of thei
   )
 }
 
-ours() { docker ps -aq --filter label=powernode.io/name="$1" --filter label=powernode.io/namespace=default; }
-container_of() { ours "$1" | head -n 1; }
+uids() { pnctl get ci -o jsonpath='{.items[*].metadata.uid}'; }
+container_of() { docker ps -q --filter label=powernode.io/uid="$(pnctl get ci "$1" -o jsonpath='{.metadata.uid}')"; }
 running_other_than() { # running_other_than NAME ID: one container of NAME runs, and it is not ID
   local now
-  now=$(docker ps -q --filter label=powernode.io/name="$1")
+  now=$(container_of "$1")
   [ "$(echo "$now" | wc -w)" = 1 ] && [ "$now" != "$2" ]
 }
 greets() { docker logs "$(container_of hello)" 2>&1 | grep -q "$1"; }
-none_left() { [ -z "$(docker ps -aq --filter label=powernode.io/uid)" ]; }
+none_left() { # none_left UID...: no container of these objects is there, running or not
+  local uid
+  for uid in "$@"; do [ -z "$(docker ps -aq --filter label=powernode.io/uid="$uid")" ] || return 1; done
+}
 none_named() { [ -z "$(pnctl get ci "$1" --ignore-not-found -o name)" ]; }
 says() { grep -q -- "$1" "$out"; }
 
@@ -123,8 +126,9 @@ chapter "A control plane from nothing"
 stop_server || fail "the server of an earlier demo does not stop"
 observe "an image made of a static binary, and a git repository" eval 'make_images && make_repository'
 observe "pnserver with a PostgreSQL of its own is ready" start_server
+left=$(uids)
 observe "what an earlier demo left is gone" pnctl delete -f $quickstart --ignore-not-found --timeout=60s
-eventually none_left || fail "containers of an earlier demo are still there"
+eventually none_left $left || fail "containers of an earlier demo are still there"
 
 chapter "Desired state becomes real: pnctl apply -f $quickstart"
 observe "applied" pnctl apply -f $quickstart
@@ -173,8 +177,9 @@ says hello && says greeter || fail "kubectl does not list the objects"
 show <"$out"
 
 chapter "And away again: pnctl delete -f $quickstart"
+left=$(uids)
 observe "deleted" pnctl delete -f $quickstart --timeout=120s
-observe "no container is left behind" eventually none_left
+observe "no container is left behind" eventually none_left $left
 observe "pnserver stops, and its PostgreSQL with it" stop_server
 
 printf '\n%sAll of it was observed, in %s s.%s What to try next:\n' "$green" "$(seconds_since "$began")" "$off"

@@ -113,11 +113,16 @@ func (p *Private) Stop() error {
 
 // abandon ends what a start that failed left behind.
 func (p *Private) abandon() {
+	p.quit()
+	p.unlock()
+}
+
+// quit ends the child at once; its data are recovered at the next start.
+func (p *Private) quit() {
 	if p.child != nil && p.alive() {
 		_ = p.child.Process.Signal(syscall.SIGQUIT)
 		<-p.ended
 	}
-	p.unlock()
 }
 
 func (p *Private) unlock() {

@@ -34,7 +34,8 @@ type Private struct {
 // a killed process left running on it is taken over. As root, the server runs as the unix user
 // postgres (or nobody), and where that user cannot enter dir, the data lie below /var/lib/powernode.
 //
-// The server outlives our process unless it is stopped. Only one process at a time can use dir.
+// The server outlives our process unless it is stopped; it is Keep that starts it again when it
+// ends by itself. Only one process at a time can use dir.
 func StartPrivate(ctx context.Context, dir string, log *slog.Logger) (*Private, error) {
 	p := &Private{log: log}
 	if p.log == nil {

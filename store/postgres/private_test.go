@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"strconv"
@@ -68,6 +69,38 @@ func TestAPrivateServerIsTakenOver(t *testing.T) {
 		}
 		eventually(t, "the server is gone", func() bool { return syscall.Kill(pid, 0) != nil || zombie(pid) })
 	}
+}
+
+// Keep starts whatever ends again, a server that was taken over too, until its context ends.
+func TestAPrivateServerIsKept(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs PostgreSQL")
+	}
+	dir := t.TempDir()
+	pid := killed(t, dir)
+	server, err := postgres.StartPrivate(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	kept := make(chan error)
+	go func() { kept <- server.Keep(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := errors.Join(<-kept, server.Stop()); err != nil {
+			t.Error(err)
+		}
+		os.RemoveAll(server.Home()) // may lie elsewhere
+	})
+	s := open(t, server.DSN())
+	for range 2 {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "another process serves", func() bool { return server.PID() != pid && s.Ready(ctx) == nil })
+		pid = server.PID()
+	}
+	must(t)(s.Get(ctx, object("a").Key()))
 }
 
 // killed is the server that a killed process has left behind.
