@@ -1,0 +1,88 @@
+package server_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/runner"
+	"github.com/powernode/powernode/api/server"
+	"github.com/powernode/powernode/store"
+	"github.com/powernode/powernode/store/memory"
+)
+
+// brokenPolls are tasks whose long polls end with an error when their context does, as those in
+// a database may. polled takes one for each.
+type brokenPolls struct {
+	store.Tasks
+	polled chan struct{}
+}
+
+func (b brokenPolls) Renew(ctx context.Context, id, _ string, _ time.Duration) (runner.TaskState, error) {
+	b.polled <- struct{}{}
+	<-ctx.Done()
+	return runner.TaskState{}, fmt.Errorf("renew %s: %w", id, ctx.Err())
+}
+
+// startLogged makes a server on a store that fails as asked for; logged is all that it said.
+func startLogged(t *testing.T) (h *harness, failing *flakyStore, polled <-chan struct{}, logged *syncBuffer) {
+	failing, logged = &flakyStore{Store: &memory.Store{}}, newSyncBuffer()
+	broken := brokenPolls{polled: make(chan struct{}, 1)}
+	h = start(t, func(c *server.Config) {
+		broken.Tasks, c.Tasks = c.Tasks, broken
+		c.Store = failing
+		c.Log = slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	return h, failing, broken.polled, logged
+}
+
+func TestAStoreThatIsAwayAsksToTryAgain(t *testing.T) {
+	h, failing, _, logged := startLogged(t)
+	away := fmt.Errorf("write Widget a: nothing was written: %w: dial tcp 10.1.2.3:5432", api.ErrUnavailable)
+	failing.failure.Store(&away)
+	got := h.post(widgets, widgetBody("a", 1))
+	status := h.refused(got, 503, metav1.StatusReasonServiceUnavailable, api.ErrUnavailable.Error())
+	if got.header.Get("Retry-After") != "1" || status.Details.RetryAfterSeconds != 1 {
+		t.Errorf("Retry-After %q, %+v", got.header.Get("Retry-After"), status.Details)
+	}
+	if strings.Contains(got.body, "10.1.2.3") {
+		t.Errorf("the answer tells where the database is: %s", got.body)
+	}
+	contains(t, "log", logged.String(), "level=ERROR", "10.1.2.3:5432")
+}
+
+// TestAClientThatGoesAwayIsNoError is of a runner whose step ended during its long poll.
+func TestAClientThatGoesAwayIsNoError(t *testing.T) {
+	h, _, polled, logged := startLogged(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	req := h.request("POST", "/runner/v1/tasks/u1.build.1/renew", `{"waitSeconds":30}`, "Authorization", "Bearer "+runnerToken)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := h.transport().RoundTrip(req.WithContext(ctx))
+		ended <- err
+	}()
+	<-polled
+	cancel()
+	if err := <-ended; err == nil {
+		t.Error("answered")
+	}
+	eventually(t, "the request is over", func() bool { return strings.Contains(logged.String(), "/renew") })
+	if strings.Contains(logged.String(), "level=ERROR") {
+		t.Errorf("logged:\n%s", logged)
+	}
+}
+
+func TestAServerThatDrainsSaysSo(t *testing.T) {
+	h, _, _, logged := startLogged(t)
+	h.server.Drain()
+	h.refused(h.call("POST", "/tasks/u1.build.1/renew", `{"waitSeconds":30}`, ""), 503, metav1.StatusReasonServiceUnavailable, "the server is stopping")
+	if strings.Contains(logged.String(), "level=ERROR") {
+		t.Errorf("logged:\n%s", logged)
+	}
+}
