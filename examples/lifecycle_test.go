@@ -85,7 +85,7 @@ func TestAPostgreSQLThatCannotBeStartedAgainEndsTheServer(t *testing.T) {
 	case <-time.After(deadline):
 		t.Error("it still runs")
 	}
-	if said := s.said(40); !strings.Contains(said, "start the private PostgreSQL in") || !strings.Contains(said, "does not exist") {
+	if said := s.said(40); !strings.Contains(said, "start the private PostgreSQL in") || !strings.Contains(said, "could not access directory") {
 		t.Errorf("it said:\n%s", said)
 	}
 }
