@@ -42,48 +42,51 @@ func (o *Object) Clone() *Object {
 // MarshalJSON writes the fields in the order people read them: apiVersion,
 // kind, metadata, spec, the rest by name, status. Equal objects have equal bytes.
 func (o *Object) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	field := func(name string, value any) error {
-		raw, err := json.Marshal(value)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		if b.Len() > 1 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(&b, "%q:", name)
-		b.Write(raw)
-		return nil
-	}
-	type entry struct {
-		name  string
-		value any
-	}
-	var entries []entry
+	var d document
 	if o.APIVersion != "" {
-		entries = append(entries, entry{"apiVersion", o.APIVersion})
+		d.add("apiVersion", o.APIVersion)
 	}
 	if o.Kind != "" {
-		entries = append(entries, entry{"kind", o.Kind})
+		d.add("kind", o.Kind)
 	}
-	entries = append(entries, entry{"metadata", o.ObjectMeta})
+	d.add("metadata", o.ObjectMeta)
 	if len(o.Spec) > 0 {
-		entries = append(entries, entry{"spec", o.Spec})
+		d.add("spec", o.Spec)
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Rest)) {
-		entries = append(entries, entry{name, o.Rest[name]})
+		d.add(name, o.Rest[name])
 	}
 	if len(o.Status) > 0 {
-		entries = append(entries, entry{"status", o.Status})
+		d.add("status", o.Status)
 	}
-	for _, e := range entries {
-		if err := field(e.name, e.value); err != nil {
-			return nil, err
-		}
+	return d.end()
+}
+
+// document writes a JSON object field by field; the first error sticks.
+type document struct {
+	bytes.Buffer
+	err error
+}
+
+func (d *document) add(name string, value any) {
+	raw, err := json.Marshal(value)
+	if err != nil && d.err == nil {
+		d.err = fmt.Errorf("%s: %w", name, err)
 	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
+	separator := byte(',')
+	if d.Len() == 0 {
+		separator = '{'
+	}
+	key, _ := json.Marshal(name) // a string always has a form
+	d.WriteByte(separator)
+	d.Write(key)
+	d.WriteByte(':')
+	d.Write(raw)
+}
+
+func (d *document) end() ([]byte, error) {
+	d.WriteByte('}')
+	return d.Bytes(), d.err
 }
 
 // UnmarshalJSON reads any object; fields that are not metadata, spec or status
