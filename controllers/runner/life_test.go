@@ -61,6 +61,17 @@ func TestAStepIsHeldToItsTime(t *testing.T) {
 	w.gone(dir)
 }
 
+// A daemon of its own session that kept neither environment nor output is found all the same.
+func TestNothingOfAStepOutlivesIt(t *testing.T) {
+	w := newWorld(t)
+	w.agent("a")
+	dir := t.TempDir()
+	daemon := "env -i setsid bash -c 'echo $$ >> " + dir + "/pids; exec sleep 1000' </dev/null >/dev/null 2>&1 &\n"
+	w.succeed(w.script("daemons", "("+daemon+")\n"+daemon+daemon+
+		"until [ $(wc -l < "+dir+"/pids) = 3 ]; do sleep 0.01; done"))
+	w.gone(dir)
+}
+
 func TestCancelEndsAStep(t *testing.T) {
 	w := newWorld(t)
 	w.agent("a")

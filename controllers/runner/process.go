@@ -119,7 +119,7 @@ func drain(d taskDir, reader *os.File, copied <-chan error) error {
 	select {
 	case err = <-copied:
 	case <-timer.C:
-		killStragglers(d)
+		killLeft(d)
 		_ = reader.SetReadDeadline(time.Now().Add(2 * time.Second))
 		err = <-copied
 	}
@@ -127,6 +127,13 @@ func drain(d taskDir, reader *os.File, copied <-chan error) error {
 		return fmt.Errorf("output: %w", err)
 	}
 	return nil
+}
+
+// killLeft kills what a command has left running. It is for the shim only, all of
+// whose children are the step's.
+func killLeft(d taskDir) {
+	killStragglers(d)
+	killDescendants()
 }
 
 func exitOf(err error) error {

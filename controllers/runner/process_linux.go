@@ -14,8 +14,8 @@ func processGroup() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// killStragglers kills every process of the step, daemons that left its session
-// included: they are known by the POWERNODE_OUTPUT that they were born with.
+// killStragglers kills the processes of a step whose shim may be gone, daemons that left its
+// session included: they are known by the POWERNODE_OUTPUT that they were born with.
 func killStragglers(d taskDir) {
 	mark := []byte("POWERNODE_OUTPUT=" + d.outputs())
 	environs, _ := filepath.Glob("/proc/[0-9]*/environ")

@@ -47,6 +47,9 @@ var (
 func supervise(d taskDir, planned io.Reader) error {
 	runtime.LockOSThread() // the parent-death signal of the step is tied to the thread that starts it
 	closeInherited()
+	if err := adoptOrphans(); err != nil {
+		return err
+	}
 	stop := make(chan os.Signal, 1)
 	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGPIPE)
 	signal.Notify(stop, syscall.SIGTERM)
@@ -87,7 +90,7 @@ func perform(ctx context.Context, d taskDir, p plan) (protocol.Result, error) {
 	out := &maskWriter{to: &limitWriter{to: log, left: largestLog}, masks: secrets}
 	started := time.Now().UTC()
 	outputs, err := execute(ctx, d, p, out)
-	killStragglers(d)
+	killLeft(d)
 	result := outcome(ctx, err, p.Timeout)
 	if err == nil && p.Checkout == nil {
 		result.ExitCode = new(int)
