@@ -49,7 +49,8 @@ func eventName(about *api.Object, n Notice) string {
 	return about.Name[:min(len(about.Name), eventNameMost-len(suffix))] + suffix
 }
 
-// newEvent is the Event of a notice that came once.
+// newEvent is the Event of a notice that came once. Its times are finer than the seconds of
+// Kubernetes: kubectl reads them, and so can tell what came first.
 func newEvent(about *api.Object, n Notice, at time.Time) (*api.Object, error) {
 	namespace := orDefault(about.Namespace, defaultNamespace)
 	component := strings.ToLower(about.Kind) + "-controller"
@@ -69,8 +70,8 @@ func newEvent(about *api.Object, n Notice, at time.Time) (*api.Object, error) {
 		"reportingComponent": component,
 		"reportingInstance":  component,
 		"count":              1,
-		"firstTimestamp":     metav1.NewTime(at),
-		"lastTimestamp":      metav1.NewTime(at),
+		"firstTimestamp":     metav1.NewMicroTime(at),
+		"lastTimestamp":      metav1.NewMicroTime(at),
 	})
 }
 
@@ -83,7 +84,7 @@ func counted(event *api.Object, n int, at time.Time) (*api.Object, error) {
 		}
 	}
 	next := event.Clone()
-	return next, setFields(next, map[string]any{"count": count + n, "lastTimestamp": metav1.NewTime(at)})
+	return next, setFields(next, map[string]any{"count": count + n, "lastTimestamp": metav1.NewMicroTime(at)})
 }
 
 // lastSeen is when an event came last, or was made if it does not say.

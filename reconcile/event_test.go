@@ -101,10 +101,31 @@ func TestEventsHaveTheFieldsThatKubectlDescribeAsksFor(t *testing.T) {
 		}
 		want := func(name, namespace, full string) string {
 			return fmt.Sprintf(`{"apiVersion":"example.org/v1","kind":"Widget","name":%q,"namespace":%q,"uid":%q} `+
-				`{"component":"widget-controller"} "Normal" "2000-01-01T00:00:00Z"`, name, namespace, w.Object(widget, full).UID)
+				`{"component":"widget-controller"} "Normal" "2000-01-01T00:00:00.000000Z"`, name, namespace, w.Object(widget, full).UID)
 		}
 		equal(t, "of a namespaced object", find("team", "a"), want("a", "team", "team/a"))
 		equal(t, "of one outside namespaces", find("default", "alone"), want("alone", "", "alone"))
+	})
+}
+
+func TestEventsOfOneSecondTellWhichCameFirst(t *testing.T) {
+	inFakeTime(t, func(t *testing.T) {
+		f := funcs{reconcile: func(_ context.Context, obj *object) (reconcile.Result, error) {
+			if obj.Spec.Size == 1 {
+				time.Sleep(100 * time.Millisecond)
+			}
+			obj.Eventf("Normal", fmt.Sprint("Step", obj.Spec.Size), "went")
+			return reconcile.Done, nil
+		}}
+		w := reconciletest.Settle(t, widgets(f), newWidget("default/a", 1), newWidget("default/b", 2))
+		w.Advance(time.Second)
+		at := map[string]string{}
+		for _, e := range w.List("Event") {
+			at[string(e.Rest["reason"])] = string(e.Rest["lastTimestamp"])
+		}
+		if at[`"Step1"`] <= at[`"Step2"`] {
+			t.Errorf("got %v", at)
+		}
 	})
 }
 

@@ -48,7 +48,7 @@ func newRecorder(s store.Store, log *slog.Logger) *recorder {
 // record takes notices about an object; it neither blocks nor fails.
 func (r *recorder) record(about *api.Object, notices ...Notice) {
 	for _, n := range notices {
-		r.add(about, n, time.Now().Truncate(time.Second).UTC())
+		r.add(about, n, time.Now().UTC())
 	}
 	if len(notices) > 0 {
 		select {
