@@ -67,7 +67,7 @@ func TestWhatIsNotThereIsAStatusToo(t *testing.T) {
 	h := start(t)
 	for _, path := range []string{
 		"/", "/nowhere", "/api/v2", "/apis/nobody.io", "/apis/nobody.io/v1", "/apis/test.powernode.io/v1/gadgets", widgets + "/a/log", widgets + "/a/status/x",
-		"/api/v1/namespaces/default/namespaces", "/apis/test.powernode.io/v1/widgets/a", "/openapi/v2", "/openapi/v3/apis/nobody.io/v1", "/runner/v1/nothing",
+		"/api/v1/namespaces/default/namespaces", "/apis/test.powernode.io/v1/widgets/a", "/openapi/v3/apis/nobody.io/v1", "/runner/v1/nothing",
 	} {
 		h.refused(h.get(path), 404, metav1.StatusReasonNotFound, "the server could not find the requested resource")
 	}

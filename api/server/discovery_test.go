@@ -24,7 +24,7 @@ func withLog(c *server.Config) {
 	c.Subresources = map[string]map[string]api.Subresource{widgetKind: {"log": func(w http.ResponseWriter, r *http.Request, obj *api.Object, rest string) error {
 		switch {
 		case rest == "missing":
-			return fmt.Errorf("log of %s: %w", obj.Name, api.ErrNotFound)
+			return fmt.Errorf("log of %s has no missing: %w", obj.Name, api.ErrNotFound)
 		case r.URL.Query().Get("tailLines") == "x":
 			return fmt.Errorf("tailLines: %w", api.ErrInvalid)
 		}
@@ -122,7 +122,7 @@ func TestSubresources(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 	h.refused(h.get(widgets+"/b/log"), 404, metav1.StatusReasonNotFound, `"b" not found`)
-	h.refused(h.get(widgets+"/a/log/missing"), 404, metav1.StatusReasonNotFound, "not found")
+	h.refused(h.get(widgets+"/a/log/missing"), 404, metav1.StatusReasonNotFound, "log of a has no missing")
 	h.refused(h.get(widgets+"/a/log?tailLines=x"), 400, metav1.StatusReasonBadRequest, "tailLines")
 	h.refused(h.post(widgets+"/a/log", ""), 405, metav1.StatusReasonMethodNotAllowed, "not supported")
 	followed := make(chan answer)

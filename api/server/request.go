@@ -2,8 +2,10 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -136,5 +138,15 @@ func (s *Server) subresource(r *request, sub api.Subresource) error {
 	infoOf(r.echo).streaming = true
 	ctx, end := s.streams.begin(r.Context())
 	defer end()
-	return sub(r.echo.Response(), r.http.WithContext(ctx), obj, r.target.rest)
+	return belowObject(sub(r.echo.Response(), r.http.WithContext(ctx), obj, r.target.rest))
+}
+
+// belowObject keeps what a subresource says it has not: the object itself is there.
+func belowObject(err error) error {
+	if !errors.Is(err, api.ErrNotFound) {
+		return err
+	}
+	missing := noSuchPath()
+	missing.ErrStatus.Message = strings.TrimSuffix(err.Error(), ": "+api.ErrNotFound.Error())
+	return missing
 }

@@ -119,6 +119,7 @@ func (s *Server) route() {
 	e.GET("/apis/:group", s.group)
 	e.Any("/api/*", s.resource)
 	e.Any("/apis/:group/*", s.resource)
+	e.GET("/openapi/v2", s.openapiV2)
 	e.GET("/openapi/v3", s.openapiIndex)
 	e.GET("/openapi/v3/*", s.openapiDocument)
 	if s.cfg.Tasks != nil {
