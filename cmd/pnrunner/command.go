@@ -10,11 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lmittmann/tint"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/powernode/powernode/api/client"
+	"github.com/powernode/powernode/cmd/internal/logging"
 	"github.com/powernode/powernode/controllers/runner"
 )
 
@@ -31,7 +30,7 @@ type options struct {
 	drain     time.Duration
 	leave     bool
 	keep      time.Duration
-	logFormat string
+	logging   logging.Options
 }
 
 func command() *cobra.Command {
@@ -57,7 +56,7 @@ func command() *cobra.Command {
 	f.DurationVar(&o.drain, "drain", 10*time.Minute, "how long running steps may take to finish after SIGTERM")
 	f.BoolVar(&o.leave, "leave", false, "leave steps that run after --drain to go on, for the next start; otherwise they are stopped and handed out again")
 	f.DurationVar(&o.keep, "keep-workspaces", 24*time.Hour, "how long the workspace of a run stays after its last step")
-	f.StringVar(&o.logFormat, "log-format", "auto", "auto, text or json; auto is text on a terminal")
+	o.logging.AddFlags(f)
 	return c
 }
 
@@ -73,7 +72,7 @@ func defaultDir() string {
 }
 
 func run(ctx context.Context, o options) error {
-	log, err := newLog(o.logFormat)
+	log, err := o.logging.New()
 	if err != nil {
 		return err
 	}
@@ -128,14 +127,4 @@ func readToken(file string) (string, error) {
 		return "", fmt.Errorf("--token-file: %s is empty", file)
 	}
 	return token, nil
-}
-
-func newLog(format string) (*slog.Logger, error) {
-	switch {
-	case format == "text", format == "auto" && term.IsTerminal(int(os.Stderr.Fd())):
-		return slog.New(tint.NewHandler(os.Stderr, &tint.Options{TimeFormat: time.TimeOnly, NoColor: !term.IsTerminal(int(os.Stderr.Fd()))})), nil
-	case format == "json", format == "auto":
-		return slog.New(slog.NewJSONHandler(os.Stderr, nil)), nil
-	}
-	return nil, fmt.Errorf("--log-format: %q is not a format; there are auto, text, json", format)
 }
