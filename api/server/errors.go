@@ -106,12 +106,12 @@ func statusError(err error, i *info) apierrors.APIStatus {
 		return apierrors.NewBadRequest(err.Error())
 	case errors.Is(err, api.ErrExpired):
 		return apierrors.NewResourceExpired(expired)
-	case errors.Is(err, api.ErrUnavailable):
-		return unavailable(api.ErrUnavailable.Error())
 	case errors.Is(err, api.ErrAhead):
 		return tooLargeVersion()
-	case errors.Is(err, api.ErrUnknownOutcome):
+	case errors.Is(err, api.ErrUnknownOutcome): // before those that say that nothing happened
 		return unknownOutcome(i.verb)
+	case errors.Is(err, api.ErrUnavailable):
+		return unavailable(api.ErrUnavailable.Error())
 	case errors.Is(err, errTooLarge):
 		return apierrors.NewRequestEntityTooLargeError(err.Error())
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -55,6 +55,14 @@ func TestAStoreThatIsAwayAsksToTryAgain(t *testing.T) {
 		t.Errorf("the answer tells where the database is: %s", got.body)
 	}
 	contains(t, "log", logged.String(), "level=ERROR", "10.1.2.3:5432")
+
+	lost := fmt.Errorf("write Widget a: %w: %w", api.ErrUnknownOutcome, api.ErrUnavailable)
+	failing.failure.Store(&lost)
+	got = h.post(widgets, widgetBody("a", 1))
+	h.refused(got, 504, metav1.StatusReasonTimeout, api.ErrUnknownOutcome.Error())
+	if got.header.Get("Retry-After") != "" {
+		t.Error("a create that may have happened is to be repeated")
+	}
 }
 
 // TestAClientThatGoesAwayIsNoError is of a runner whose step ended during its long poll.

@@ -82,7 +82,7 @@ func (b *batcher) commit(ctx context.Context, batch []*op) {
 }
 
 // errUnsent: the database never saw the batch.
-var errUnsent = errors.New("nothing was written")
+var errUnsent = fmt.Errorf("nothing was written: %w", api.ErrUnavailable)
 
 // send executes the statement; won are the revisions that were taken.
 func (b *batcher) send(ctx context.Context, batch []*op, id uuid.UUID) (base store.Revision, won []store.Revision, err error) {

@@ -18,7 +18,7 @@ const (
 )
 
 var (
-	errClosed = errors.New("the store is closed")
+	errClosed = fmt.Errorf("the store is closed: %w", api.ErrUnavailable)
 	// errLost: the object was not in the state any more that the write started from.
 	errLost = errors.New("lost the compare-and-swap")
 )

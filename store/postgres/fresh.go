@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/store"
 )
 
@@ -69,7 +70,7 @@ func (f *freshener) round(ctx context.Context) {
 	defer cancel()
 	var r reading
 	if err := f.pool.QueryRow(ctx, `SELECT v FROM counter`).Scan(&r.revision); err != nil {
-		r.err = fmt.Errorf("read the latest revision: %w", err)
+		r.err = fmt.Errorf("read the latest revision: %w: %w", api.ErrUnavailable, err)
 	}
 	for _, answer := range waiting {
 		answer <- r

@@ -23,7 +23,7 @@ func (t *Tasks) Lease(ctx context.Context, claim runner.Claim) (runner.TaskState
 		case len(states) == 1:
 			return states[0], nil
 		case err != nil && ctx.Err() == nil:
-			return runner.TaskState{}, fmt.Errorf("lease a task: %w", err)
+			return runner.TaskState{}, fmt.Errorf("lease a task: %w", away(err))
 		}
 		// Time alone can free a task: a lease runs out, a preferred runner falls silent.
 		if pause(ctx, moved, t.leaseTime/10) != nil {
@@ -105,14 +105,14 @@ func (t *Tasks) Holder(ctx context.Context, id, token string) (runner.TaskState,
 func (t *Tasks) held(ctx context.Context, id, token, statement string, args ...any) (runner.TaskState, error) {
 	rows, err := t.pool.Query(ctx, statement, append([]any{id, token}, args...)...)
 	if err != nil {
-		return runner.TaskState{}, fmt.Errorf("task %s: %w", id, err)
+		return runner.TaskState{}, fmt.Errorf("task %s: %w", id, away(err))
 	}
 	state, err := pgx.CollectOneRow(rows, func(row pgx.CollectableRow) (runner.TaskState, error) { return scanTask(row) })
 	if errors.Is(err, pgx.ErrNoRows) {
 		return state, t.notHeld(ctx, id)
 	}
 	if err != nil {
-		return state, fmt.Errorf("task %s: %w", id, err)
+		return state, fmt.Errorf("task %s: %w", id, away(err))
 	}
 	t.heard.Note(state.Runner, time.Now())
 	return state, nil
@@ -122,7 +122,7 @@ func (t *Tasks) held(ctx context.Context, id, token, statement string, args ...a
 func (t *Tasks) notHeld(ctx context.Context, id string) error {
 	var there bool
 	if err := t.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM tasks WHERE id = $1)`, id).Scan(&there); err != nil {
-		return fmt.Errorf("task %s: %w", id, err)
+		return fmt.Errorf("task %s: %w", id, away(err))
 	}
 	if !there {
 		return fmt.Errorf("task %s: %w", id, api.ErrNotFound)

@@ -62,7 +62,7 @@ func (l *Logs) Append(ctx context.Context, stream string, offset int64, data []b
 		return l.refused(ctx, stream, offset, len(data))
 	}
 	if err != nil {
-		return 0, fmt.Errorf("append to log %s: %w", stream, err)
+		return 0, fmt.Errorf("append to log %s: %w", stream, away(err))
 	}
 	l.bell(stream).Ring()
 	return end, nil
@@ -94,7 +94,7 @@ func (l *Logs) end(ctx context.Context, stream string) (end int64, closed bool, 
 		return 0, false, nil
 	}
 	if err != nil {
-		return 0, false, fmt.Errorf("read the end of log %s: %w", stream, err)
+		return 0, false, fmt.Errorf("read the end of log %s: %w", stream, away(err))
 	}
 	return end, closed, nil
 }
@@ -105,7 +105,7 @@ func (l *Logs) Close(ctx context.Context, stream string) error {
 		INSERT INTO logs AS l (stream, size, closed) VALUES ($1, 0, true)
 		ON CONFLICT (stream) DO UPDATE SET closed = true WHERE NOT l.closed`, stream)
 	if err != nil {
-		return fmt.Errorf("close log %s: %w", stream, err)
+		return fmt.Errorf("close log %s: %w", stream, away(err))
 	}
 	l.bell(stream).Ring()
 	return nil

@@ -48,7 +48,7 @@ func (t *Tasks) Offer(ctx context.Context, task runner.Task) error {
 func (t *Tasks) Of(ctx context.Context, ownerUID string) ([]runner.TaskState, error) {
 	rows, err := t.pool.Query(ctx, `SELECT `+taskColumns+` FROM tasks WHERE owner_uid = $1 ORDER BY seq`, ownerUID)
 	if err != nil {
-		return nil, fmt.Errorf("list tasks of %s: %w", ownerUID, err)
+		return nil, fmt.Errorf("list tasks of %s: %w", ownerUID, away(err))
 	}
 	states, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (runner.TaskState, error) {
 		state, err := scanTask(row)
@@ -56,7 +56,7 @@ func (t *Tasks) Of(ctx context.Context, ownerUID string) ([]runner.TaskState, er
 		return state, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list tasks of %s: %w", ownerUID, err)
+		return nil, fmt.Errorf("list tasks of %s: %w", ownerUID, away(err))
 	}
 	return states, nil
 }
@@ -81,7 +81,7 @@ func (t *Tasks) Drop(ctx context.Context, ownerUID string) error {
 func (t *Tasks) change(ctx context.Context, what, statement string, args ...any) error {
 	_, err := t.changed(ctx, statement, args...)
 	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+		return fmt.Errorf("%s: %w", what, away(err))
 	}
 	return nil
 }
