@@ -51,6 +51,7 @@ func TestFlagsAreChecked(t *testing.T) {
 		"--server":     {"--server", "localhost:3000"},
 		"--parallel":   {"--parallel", "0"},
 		"--log-format": {"--log-format", "xml"},
+		"--log-level":  {"--log-level", "loud"},
 		"--ca-file":    {"--token-file", os.Args[0], "--ca-file", "/none"},
 		"--name":       {"--name", ""},
 		"unknown flag": {"--nope"},
