@@ -72,6 +72,31 @@ func TestNothingOfAStepOutlivesIt(t *testing.T) {
 	w.gone(dir)
 }
 
+// Whatever a step does to its runner's files, it is not run again for it.
+func TestAStepThatSpoilsTheRunnersFilesRunsOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil string
+		want  protocol.Conclusion
+	}{
+		"result":    {`mkdir -p "$(dirname "$POWERNODE_OUTPUT")/../result.json/x"`, protocol.Success},
+		"task":      {`rm -rf "$(dirname "$(dirname "$POWERNODE_OUTPUT")")"; sleep 1000`, protocol.Failure},
+		"workspace": {`rm -rf "$(dirname "$POWERNODE_WORKSPACE")"`, protocol.Failure},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.agent("a")
+			count := filepath.Join(t.TempDir(), "count")
+			r := w.do(w.script("spoil", "echo >> "+count+"; "+c.spoil))
+			if r.Conclusion != c.want || r.Conclusion == protocol.Failure && r.Reason != "RunnerFiles" {
+				t.Errorf("result: %+v", r)
+			}
+			if n := w.lines(count); n != 1 {
+				t.Errorf("it ran %d times", n)
+			}
+		})
+	}
+}
+
 func TestCancelEndsAStep(t *testing.T) {
 	w := newWorld(t)
 	w.agent("a")

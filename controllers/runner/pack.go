@@ -141,8 +141,8 @@ func fingerprint(root *os.Root) (digest string, size int64, err error) {
 
 // packFile packs into a temporary file below dir and returns it, at its start,
 // with its digest. The caller closes it; it has no name any more.
-func packFile(dir string, root *os.Root, names []string, keepTimes bool) (f *os.File, blob blobInfo, err error) {
-	f, err = os.CreateTemp(dir, "archive-")
+func packFile(dir string, root *os.Root, names []string, keepTimes bool) (_ *os.File, blob blobInfo, err error) {
+	f, err := os.CreateTemp(dir, "archive-")
 	if err != nil {
 		return nil, blob, err
 	}

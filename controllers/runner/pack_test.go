@@ -56,6 +56,16 @@ func packed(t *testing.T, dir string, keepTimes bool) []byte {
 	return b.Bytes()
 }
 
+func TestPackingThatFailsLeavesNoFile(t *testing.T) {
+	dir := t.TempDir()
+	if f, _, err := packFile(dir, openRoot(t, t.TempDir()), []string{"missing"}, false); err == nil {
+		t.Errorf("packed what is not there: %v", f)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
 func TestPackingIsDeterministic(t *testing.T) {
 	one, two := t.TempDir(), t.TempDir()
 	fill(t, one)

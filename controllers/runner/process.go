@@ -54,8 +54,8 @@ func (e *exitError) Error() string {
 }
 
 // runProcess runs c, a process of the task in d, in a process group of its own
-// with its output going to out. When ctx ends the group gets SIGTERM, and SIGKILL
-// after a grace. Nothing of the group is left when it returns.
+// with its output going to out. When ctx ends, or out takes no more, the group gets
+// SIGTERM, and SIGKILL after a grace. Nothing of the group is left when it returns.
 func runProcess(ctx context.Context, d taskDir, c *exec.Cmd, out io.Writer) error {
 	reader, writer, err := os.Pipe()
 	if err != nil {
@@ -69,9 +69,14 @@ func runProcess(ctx context.Context, d taskDir, c *exec.Cmd, out io.Writer) erro
 		return failed("StartFailed", fmt.Errorf("start %s: %w", c.Path, err))
 	}
 	writer.Close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	copied := make(chan error, 1)
 	go func() {
 		_, err := io.CopyBuffer(struct{ io.Writer }{out}, struct{ io.Reader }{reader}, make([]byte, 64<<10))
+		if err != nil {
+			cancel(err) // else the command would wait in a full pipe until its time is over
+		}
 		copied <- err
 	}()
 	ended := make(chan error, 1)
@@ -79,7 +84,14 @@ func runProcess(ctx context.Context, d taskDir, c *exec.Cmd, out io.Writer) erro
 	err = await(ctx, ended, c.Process.Pid)
 	// What the command left running would hold the pipe open for ever.
 	_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
-	return errors.Join(exitOf(err), drain(d, reader, copied))
+	if lost := drain(d, reader, copied); lost != nil {
+		return outputLost(lost)
+	}
+	return exitOf(err)
+}
+
+func outputLost(err error) error {
+	return failed("OutputLost", fmt.Errorf("the step's output can't be kept: %w", err))
 }
 
 // await waits for the end of the process, and hurries it when ctx ends.
@@ -124,7 +136,7 @@ func drain(d taskDir, reader *os.File, copied <-chan error) error {
 		err = <-copied
 	}
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("output: %w", err)
+		return err
 	}
 	return nil
 }

@@ -91,6 +91,9 @@ func perform(ctx context.Context, d taskDir, p plan) (protocol.Result, error) {
 	started := time.Now().UTC()
 	outputs, err := execute(ctx, d, p, out)
 	killLeft(d)
+	if lost := errors.Join(out.Flush(), log.Sync()); lost != nil && err == nil {
+		err = outputLost(lost)
+	}
 	result := outcome(ctx, err, p.Timeout)
 	if err == nil && p.Checkout == nil {
 		result.ExitCode = new(int)
@@ -104,7 +107,7 @@ func perform(ctx context.Context, d taskDir, p plan) (protocol.Result, error) {
 	result.Message = secrets.text(result.Message)
 	result.Outputs = maskAll(secrets, outputs)
 	_ = os.Remove(d.outputs()) // what the step wrote there is not masked
-	return result, errors.Join(out.Flush(), log.Sync())
+	return result, nil
 }
 
 // execute does what the plan says, and returns the outputs that the type of the

@@ -149,13 +149,7 @@ func (t *task) perform(life, work context.Context, begin func(context.Context) e
 			return nil, err
 		}
 	}
-	if err := t.follow(work); err != nil {
-		return nil, err
-	}
-	if cause := context.Cause(life); cause != nil {
-		return nil, cause
-	}
-	result, err := t.conclude(life, work)
+	result, err := t.end(life, work)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +158,30 @@ func (t *task) perform(life, work context.Context, begin func(context.Context) e
 	if err != nil {
 		return nil, err
 	}
-	return raw, writeFile(t.dir.path("result.json"), raw)
+	if err := writeFile(t.dir.path("result.json"), raw); err != nil {
+		t.log.Error("the result can't be kept on disk; it is reported all the same", "error", err)
+	}
+	return raw, nil
+}
+
+// end waits for the end of a step that has begun, and decides the result. When our own
+// files fail us, a full disk for one, that is the step's failure: to give it up would have it run again.
+func (t *task) end(life, work context.Context) (protocol.Result, error) {
+	err := t.follow(work)
+	if cause := context.Cause(life); err == nil && cause != nil {
+		return protocol.Result{}, cause
+	}
+	var result protocol.Result
+	if err == nil {
+		result, err = t.conclude(life, work)
+	}
+	if err == nil || context.Cause(life) != nil || errors.Is(err, errLeave) || errors.Is(err, errInterrupted) || client.Gone(err) {
+		return result, err
+	}
+	t.kill()
+	now := time.Now().UTC()
+	message := t.masks.text(fmt.Sprintf("the runner's own files fail it: %v", err))
+	return protocol.Result{Conclusion: protocol.Failure, Reason: "RunnerFiles", Message: message, Started: now, Finished: now}, nil
 }
 
 // notBegun records why the step could not be started.
