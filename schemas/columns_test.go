@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/powernode/powernode/api"
+	v1 "github.com/powernode/powernode/api/v1"
 	"github.com/powernode/powernode/schemas"
 )
 
@@ -42,7 +43,7 @@ func row(k *schemas.Kind, o *api.Object, now time.Time) (cells []string) {
 	return cells
 }
 
-func TestCellsOfCoreKindsAreThoseOfKubectl(t *testing.T) {
+func TestCellsShowWhatAPersonLooksFor(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for rule, test := range map[string]struct {
 		kind, doc string
@@ -50,6 +51,16 @@ func TestCellsOfCoreKindsAreThoseOfKubectl(t *testing.T) {
 	}{
 		"a secret": {"Secret", "{metadata: {name: s, creationTimestamp: '2026-01-02T03:04:00Z'}, type: Opaque, data: {a: YQ==, b: Yg==}}",
 			[]string{"NAME=s", "TYPE=Opaque", "DATA=2", "AGE=5s"}},
+		"a container that waits": {v1.ContainerInstance, `
+metadata: {name: web}
+spec: {run: Service, hostRef: {name: local}, image: i}
+status: {phase: pending, conditions: [{type: Ready, status: "False", reason: HostMissing}, {type: Reconciling, status: "True", reason: HostMissing, message: no host}]}`,
+			[]string{"NAME=web", "RUN=Service", "PHASE=pending", "REASON=HostMissing", "HOST=local", "image=i", "message=no host"}},
+		"a container that is well": {v1.ContainerInstance, `
+metadata: {name: web}
+spec: {run: Service, hostRef: {name: local}, image: i}
+status: {phase: running, conditions: [{type: Ready, status: "True", reason: Reconciled}]}`,
+			[]string{"NAME=web", "RUN=Service", "PHASE=running", "HOST=local", "image=i"}},
 		"an empty secret": {"Secret", "{metadata: {name: s}, type: Opaque}", []string{"NAME=s", "TYPE=Opaque", "DATA=0"}},
 		"a config map": {"ConfigMap", "{metadata: {name: c, creationTimestamp: '2026-01-01T03:04:05Z'}, data: {a: b}, binaryData: {c: Yg==, d: Yg==}}",
 			[]string{"NAME=c", "DATA=3", "AGE=24h"}},

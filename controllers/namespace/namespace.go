@@ -63,12 +63,12 @@ func (c controller) Reconcile(_ context.Context, ns *reconcile.Object[Spec, Stat
 func (c controller) Delete(ctx context.Context, ns *reconcile.Object[Spec, Status]) (reconcile.Result, error) {
 	ns.Status.Phase = Terminating
 	for _, kind := range c.kinds {
-		left, err := empty(ctx, ns.Objects, kind, ns.Name)
+		name, err := empty(ctx, ns.Objects, kind, ns.Name)
 		if err != nil {
 			return reconcile.Result{}, fmt.Errorf("remove %s objects: %w", plain(kind), err)
 		}
-		if left {
-			result, err := reconcile.Wait("%s objects are being removed", plain(kind))
+		if name != "" {
+			result, err := reconcile.Wait("%s objects are being removed, %s first: see its conditions", plain(kind), name)
 			result.Reason = "NotEmpty"
 			return result, err
 		}
@@ -76,21 +76,26 @@ func (c controller) Delete(ctx context.Context, ns *reconcile.Object[Spec, Statu
 	return reconcile.Done, nil
 }
 
-// empty asks for the removal of what is there, and says whether that was anything.
-func empty(ctx context.Context, objects reconcile.Objects, kind, namespace string) (left bool, err error) {
+// empty asks for the removal of what is there, and tells the first by name; "" when there was nothing.
+func empty(ctx context.Context, objects reconcile.Objects, kind, namespace string) (first string, err error) {
 	found, err := objects.List(ctx, kind, namespace, nil)
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	for _, obj := range found {
 		if obj.DeletionTimestamp != nil {
 			continue
 		}
 		if err := objects.Delete(ctx, obj.Key()); err != nil {
-			return false, err
+			return "", err
 		}
 	}
-	return len(found) > 0, nil
+	for _, obj := range found {
+		if first == "" || obj.Name < first {
+			first = obj.Name
+		}
+	}
+	return first, nil
 }
 
 func plain(kind string) string {

@@ -83,7 +83,7 @@ func TestADeletedNamespaceTakesWhatIsInItAlong(t *testing.T) {
 		w := settle(t)
 		w.Delete(v1.Namespace, "team")
 		expect(t, "phase", phase(w), namespace.Terminating)
-		expect(t, "Ready", w.Ready(v1.Namespace, "team"), "False NotEmpty: Thing objects are being removed")
+		expect(t, "Ready", w.Ready(v1.Namespace, "team"), "False NotEmpty: Thing objects are being removed, t0 first: see its conditions")
 		expect(t, "the Secret is there while it is needed", w.Exists(v1.Secret, "team/token"), true)
 		w.Advance(2 * time.Minute)
 		expect(t, "the namespace is there", w.Exists(v1.Namespace, "team"), false)
