@@ -112,6 +112,18 @@ func TestAStaleResourceVersionIsAConflict(t *testing.T) {
 	}
 }
 
+func TestCommandsTellTheirVersion(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the commands")
+	}
+	for _, name := range []string{"pnserver", "pnrunner"} {
+		out, err := exec.Command(program(t, name), "--version").CombinedOutput()
+		if err != nil || !strings.HasPrefix(string(out), name+" version ") {
+			t.Errorf("%s --version: %v, %s", name, err, out)
+		}
+	}
+}
+
 func TestFlagsThatCanNotBeMeantAreRefused(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds pnserver")

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/powernode/powernode/api/client"
+	"github.com/powernode/powernode/cmd/internal/build"
 	"github.com/powernode/powernode/cmd/internal/logging"
 	"github.com/powernode/powernode/controllers/runner"
 )
@@ -38,6 +39,7 @@ func command() *cobra.Command {
 	c := &cobra.Command{
 		Use:           "pnrunner",
 		Short:         "Execute the steps of pipeline runs for a Powernode server",
+		Version:       build.Version(),
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,

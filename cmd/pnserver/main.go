@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/powernode/powernode/cmd/internal/build"
 	"github.com/powernode/powernode/controllers/runner"
 )
 
@@ -36,6 +37,7 @@ func command() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "pnserver",
 		Short:         "The Powernode control plane",
+		Version:       build.Version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}

@@ -44,7 +44,16 @@ func serveCommand() *cobra.Command {
 
 With no database named, a private PostgreSQL is started in the data directory
 and stopped at the end. The address and token of an administrator are written to
-<data-dir>/admin.kubeconfig, which pnctl finds by itself and kubectl takes with --kubeconfig.`,
+<data-dir>/admin.kubeconfig: pnctl finds it by itself in the default directory, and it and
+kubectl take it with --kubeconfig.`,
+		Example: `  # All in one, on http(s)://127.0.0.1:3000
+  pnserver serve
+
+  # For other machines too
+  pnserver serve --listen 0.0.0.0:3000 --tls-self-signed
+
+  # On a PostgreSQL of your own; steps are left to pnrunner, on whatever machine
+  pnserver serve --roles api,controllers --database-url postgres://powernode@db/powernode`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := o.check(); err != nil {
@@ -59,7 +68,7 @@ and stopped at the end. The address and token of an administrator are written to
 	f.StringVar(&o.databaseURL, "database-url", "", "PostgreSQL 15 or newer to use (default $DATABASE_URL, else a private server)")
 	f.StringVar(&o.listenURL, "database-listen-url", "", "direct address of the same database for LISTEN, where --database-url is a pooler")
 	o.logging.AddFlags(f)
-	f.StringSliceVar(&o.roles, "roles", []string{roleAPI, roleControllers, roleRunner}, "what this process does: api, controllers, runner")
+	f.StringSliceVar(&o.roles, "roles", []string{roleAPI, roleControllers, roleRunner}, "what this process does, separated by commas: api (serves clients), controllers (make the world match; one process of a database at a time), runner (executes steps)")
 	f.StringVar(&o.tlsCert, "tls-cert", "", "certificate file (PEM) to serve HTTPS with")
 	f.StringVar(&o.tlsKey, "tls-key", "", "key file (PEM) of --tls-cert")
 	f.BoolVar(&o.tlsSelf, "tls-self-signed", false, "serve HTTPS with a certificate made and kept in the data directory")

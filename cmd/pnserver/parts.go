@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,6 +15,7 @@ import (
 	"github.com/powernode/powernode/api/client"
 	"github.com/powernode/powernode/api/server"
 	v1 "github.com/powernode/powernode/api/v1"
+	"github.com/powernode/powernode/cmd/internal/build"
 	"github.com/powernode/powernode/controllers"
 	"github.com/powernode/powernode/controllers/namespace"
 	"github.com/powernode/powernode/controllers/runner"
@@ -73,26 +73,12 @@ func (p *process) api(world *controllers.World, contents store.Blobs) (func(cont
 		Registry:     p.registry,
 		Log:          p.log,
 		Ready:        p.database.Ready,
-		GitCommit:    commit(),
+		GitCommit:    build.Commit(),
 	})
 	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context) error { return p.serveHTTP(ctx, handler, handler.Drain) }, nil
-}
-
-// commit is what the binary was built from, as far as the build knows.
-func commit() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value
-		}
-	}
-	return ""
 }
 
 // controllers run in one process at a time: the others of the same database wait for their turn.
