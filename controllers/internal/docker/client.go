@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/docker/docker/api/types/filters"
@@ -26,14 +27,16 @@ const (
 
 // Client is an Engine over the wire.
 type Client struct {
-	sdk      *client.Client
 	endpoint string
+	api      *client.Client // use it by sdk
+	turn     chan struct{}  // held by who negotiates
+	agreed   atomic.Bool
 }
 
 var _ Engine = (*Client)(nil)
 
 // Dial makes a client of the engine at target. It does not connect: the first
-// call does, and negotiates the version of the API.
+// call does, and agrees on the version of the API.
 func Dial(target Target) (*Client, error) {
 	transport := &http.Transport{MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute}
 	if target.TLS != nil {
@@ -47,20 +50,44 @@ func Dial(target Target) (*Client, error) {
 		client.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}),
 		client.WithHost(target.Endpoint),
 		client.WithUserAgent("powernode"),
-		client.WithAPIVersionNegotiation(),
 	}
 	if target.APIVersion != "" {
 		opts = append(opts, client.WithVersion(target.APIVersion))
 	}
-	sdk, err := client.NewClientWithOpts(opts...)
+	api, err := client.NewClientWithOpts(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", target.Endpoint, err)
 	}
-	return &Client{sdk: sdk, endpoint: target.Endpoint}, nil
+	return &Client{endpoint: target.Endpoint, api: api, turn: make(chan struct{}, 1)}, nil
 }
 
 // Close gives up idle connections.
-func (c *Client) Close() error { return c.sdk.Close() }
+func (c *Client) Close() error { return c.api.Close() }
+
+// sdk is the client for a call, once it is agreed with the engine which version
+// of the API to speak. The SDK would do that by itself, at the first call, but not
+// safely when several calls are the first at once.
+func (c *Client) sdk(ctx context.Context) (*client.Client, error) {
+	if c.agreed.Load() {
+		return c.api, nil
+	}
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if c.agreed.Load() {
+		return c.api, nil
+	}
+	said, err := c.api.Ping(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.api.NegotiateAPIVersionPing(said)
+	c.agreed.Store(true)
+	return c.api, nil
+}
 
 func (t *TLS) config() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: !t.Verify}
@@ -84,11 +111,14 @@ func (t *TLS) config() (*tls.Config, error) {
 func (c *Client) Ping(ctx context.Context) error {
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if _, err := c.sdk.Ping(call); err != nil {
+	sdk, err := c.sdk(call)
+	if err == nil {
+		_, err = sdk.Ping(call)
+	}
+	if err != nil {
 		return wrap(ctx, err, "ping %s", c.endpoint)
 	}
-	c.sdk.NegotiateAPIVersion(call)
-	if v := c.sdk.ClientVersion(); versions.LessThan(v, MinAPIVersion) {
+	if v := sdk.ClientVersion(); versions.LessThan(v, MinAPIVersion) {
 		return fmt.Errorf("%s speaks Docker API %s: version %s (Docker 20.10) or later is needed", c.endpoint, v, MinAPIVersion)
 	}
 	return nil
@@ -101,25 +131,29 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 	}
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	said, err := c.sdk.Info(call)
+	sdk, err := c.sdk(call)
+	if err != nil {
+		return Info{}, wrap(ctx, err, "ask %s about itself", c.endpoint)
+	}
+	said, err := sdk.Info(call)
 	if err != nil {
 		return Info{}, wrap(ctx, err, "ask %s about itself", c.endpoint)
 	}
 	info := Info{
-		EngineVersion: said.ServerVersion, APIVersion: c.sdk.ClientVersion(),
+		EngineVersion: said.ServerVersion, APIVersion: sdk.ClientVersion(),
 		OS: said.OSType, Architecture: said.Architecture, Kernel: said.KernelVersion,
 		CPUs: said.NCPU, MemoryBytes: said.MemTotal,
 		Running: said.ContainersRunning, Stopped: said.ContainersStopped, Paused: said.ContainersPaused,
 	}
-	return info, c.count(ctx, call, &info)
+	return info, c.count(ctx, call, sdk, &info)
 }
 
 // count fills in how many images, volumes and networks there are.
-func (c *Client) count(ctx, call context.Context, info *Info) error {
-	images, errImages := c.sdk.ImageList(call, image.ListOptions{})
-	dangling, errDangling := c.sdk.ImageList(call, image.ListOptions{Filters: filters.NewArgs(filters.Arg("dangling", "true"))})
-	volumes, errVolumes := c.sdk.VolumeList(call, volume.ListOptions{})
-	networks, errNetworks := c.sdk.NetworkList(call, network.ListOptions{})
+func (c *Client) count(ctx, call context.Context, sdk *client.Client, info *Info) error {
+	images, errImages := sdk.ImageList(call, image.ListOptions{})
+	dangling, errDangling := sdk.ImageList(call, image.ListOptions{Filters: filters.NewArgs(filters.Arg("dangling", "true"))})
+	volumes, errVolumes := sdk.VolumeList(call, volume.ListOptions{})
+	networks, errNetworks := sdk.NetworkList(call, network.ListOptions{})
 	if err := errors.Join(errImages, errDangling, errVolumes, errNetworks); err != nil {
 		return wrap(ctx, err, "count what %s has", c.endpoint)
 	}

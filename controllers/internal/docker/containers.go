@@ -24,13 +24,17 @@ func (c *Client) List(ctx context.Context, labels map[string]string) ([]Containe
 	for name, value := range labels {
 		args.Add("label", name+"="+value)
 	}
-	found, err := c.sdk.ContainerList(call, container.ListOptions{All: true, Filters: args})
+	sdk, err := c.sdk(call)
+	if err != nil {
+		return nil, wrap(ctx, err, "list containers of %s", c.endpoint)
+	}
+	found, err := sdk.ContainerList(call, container.ListOptions{All: true, Filters: args})
 	if err != nil {
 		return nil, wrap(ctx, err, "list containers of %s", c.endpoint)
 	}
 	var out []Container
 	for _, summary := range found {
-		seen, err := c.sdk.ContainerInspect(call, summary.ID)
+		seen, err := sdk.ContainerInspect(call, summary.ID)
 		if cerrdefs.IsNotFound(err) {
 			continue
 		}
@@ -78,15 +82,26 @@ func (c *Client) Create(ctx context.Context, spec Spec) (string, error) {
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	config, host := configOf(spec)
-	made, err := c.sdk.ContainerCreate(call, config, host, &network.NetworkingConfig{}, nil, spec.Name)
-	return made.ID, wrap(ctx, err, "create container %s", spec.Name)
+	return c.create(ctx, call, config, host, spec.Name)
+}
+
+func (c *Client) create(ctx, call context.Context, config *container.Config, host *container.HostConfig, name string) (string, error) {
+	sdk, err := c.sdk(call)
+	if err != nil {
+		return "", wrap(ctx, err, "create container %s", name)
+	}
+	made, err := sdk.ContainerCreate(call, config, host, &network.NetworkingConfig{}, nil, name)
+	return made.ID, wrap(ctx, err, "create container %s", name)
 }
 
 // Connect implements Containers.
 func (c *Client) Connect(ctx context.Context, id, name string) error {
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	err := c.sdk.NetworkConnect(call, name, id, nil)
+	sdk, err := c.sdk(call)
+	if err == nil {
+		err = sdk.NetworkConnect(call, name, id, nil)
+	}
 	if err != nil && strings.Contains(err.Error(), "already exists in network") {
 		return nil
 	}
@@ -97,7 +112,11 @@ func (c *Client) Connect(ctx context.Context, id, name string) error {
 func (c *Client) Start(ctx context.Context, id string) error {
 	call, cancel := context.WithTimeout(ctx, 2*callTimeout)
 	defer cancel()
-	return wrap(ctx, c.sdk.ContainerStart(call, id, container.StartOptions{}), "start the container")
+	sdk, err := c.sdk(call)
+	if err == nil {
+		err = sdk.ContainerStart(call, id, container.StartOptions{})
+	}
+	return wrap(ctx, err, "start the container")
 }
 
 // Stop implements Containers.
@@ -105,7 +124,10 @@ func (c *Client) Stop(ctx context.Context, id string, grace time.Duration) error
 	call, cancel := context.WithTimeout(ctx, grace+callTimeout)
 	defer cancel()
 	seconds := int(grace / time.Second)
-	err := c.sdk.ContainerStop(call, id, container.StopOptions{Timeout: &seconds})
+	sdk, err := c.sdk(call)
+	if err == nil {
+		err = sdk.ContainerStop(call, id, container.StopOptions{Timeout: &seconds})
+	}
 	return unlessGone(wrap(ctx, err, "stop the container"))
 }
 
@@ -113,7 +135,10 @@ func (c *Client) Stop(ctx context.Context, id string, grace time.Duration) error
 func (c *Client) Remove(ctx context.Context, id string) error {
 	call, cancel := context.WithTimeout(ctx, 2*callTimeout)
 	defer cancel()
-	err := c.sdk.ContainerRemove(call, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	sdk, err := c.sdk(call)
+	if err == nil {
+		err = sdk.ContainerRemove(call, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	}
 	if err != nil && strings.Contains(err.Error(), "is already in progress") {
 		return nil
 	}

@@ -29,7 +29,11 @@ func (c *Client) Events(ctx context.Context, since time.Time, connected func(), 
 	if !since.IsZero() {
 		opts.Since = fmt.Sprintf("%d.%09d", since.Unix(), since.Nanosecond())
 	}
-	messages, errs := c.sdk.Events(stream, opts)
+	sdk, err := c.sdk(stream)
+	if err != nil {
+		return wrap(ctx, err, "follow the events of %s", c.endpoint)
+	}
+	messages, errs := sdk.Events(stream, opts)
 	select {
 	case err := <-errs:
 		return wrap(ctx, err, "follow the events of %s", c.endpoint)

@@ -14,7 +14,11 @@ import (
 func (c *Client) Image(ctx context.Context, ref string) (Image, error) {
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	seen, err := c.sdk.ImageInspect(call, ref)
+	sdk, err := c.sdk(call)
+	if err != nil {
+		return Image{}, wrap(ctx, err, "look at image %s", ref)
+	}
+	seen, err := sdk.ImageInspect(call, ref)
 	if err != nil {
 		return Image{}, wrap(ctx, err, "look at image %s", ref)
 	}
@@ -30,15 +34,24 @@ func (c *Client) Image(ctx context.Context, ref string) (Image, error) {
 func (c *Client) Pull(ctx context.Context, ref string) error {
 	call, cancel := context.WithTimeout(ctx, pullTimeout)
 	defer cancel()
-	stream, err := c.sdk.ImagePull(call, ref, image.PullOptions{})
-	if err == nil {
-		defer stream.Close()
-		err = outcome(stream)
-	}
+	err := c.pull(call, ref)
 	if err != nil && call.Err() != nil && ctx.Err() == nil { // the engine is there; its registry is slow
 		return fmt.Errorf("pull %s: not done after %v", ref, pullTimeout)
 	}
 	return wrap(ctx, err, "pull %s", ref)
+}
+
+func (c *Client) pull(ctx context.Context, ref string) error {
+	sdk, err := c.sdk(ctx)
+	if err != nil {
+		return err
+	}
+	stream, err := sdk.ImagePull(ctx, ref, image.PullOptions{})
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	return outcome(stream)
 }
 
 // outcome reads a stream of progress messages to its end, or its error.

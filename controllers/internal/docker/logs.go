@@ -15,13 +15,7 @@ func (c *Client) Logs(ctx context.Context, id string, opts LogOptions) (io.ReadC
 	if !opts.Follow {
 		call, cancel = context.WithTimeout(ctx, pullTimeout)
 	}
-	tail := "all"
-	if opts.Tail > 0 {
-		tail = strconv.Itoa(opts.Tail)
-	}
-	framed, err := c.sdk.ContainerLogs(call, id, container.LogsOptions{
-		ShowStdout: true, ShowStderr: true, Follow: opts.Follow, Tail: tail, Timestamps: opts.Timestamps,
-	})
+	framed, err := c.frames(call, id, opts)
 	if err != nil {
 		cancel()
 		return nil, wrap(ctx, err, "read the log of the container")
@@ -34,6 +28,21 @@ func (c *Client) Logs(ctx context.Context, id string, opts LogOptions) (io.ReadC
 		writer.CloseWithError(wrap(ctx, err, "read the log of the container")) // nil is the end
 	}()
 	return &logReader{reader, func() { cancel(); framed.Close(); <-done }}, nil
+}
+
+// frames is the log as the engine sends it, both streams in one.
+func (c *Client) frames(ctx context.Context, id string, opts LogOptions) (io.ReadCloser, error) {
+	sdk, err := c.sdk(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tail := "all"
+	if opts.Tail > 0 {
+		tail = strconv.Itoa(opts.Tail)
+	}
+	return sdk.ContainerLogs(ctx, id, container.LogsOptions{
+		ShowStdout: true, ShowStderr: true, Follow: opts.Follow, Tail: tail, Timestamps: opts.Timestamps,
+	})
 }
 
 // logReader ends the copying when it is closed.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/pkg/stdcopy"
 
 	"github.com/powernode/powernode/api"
@@ -37,7 +36,11 @@ func (c *Client) RunStep(ctx context.Context, spec Spec, out io.Writer, grace fu
 	}
 	lasting := context.WithoutCancel(ctx)
 	defer func() { err = errors.Join(err, c.Remove(lasting, id)) }()
-	stream, err := c.sdk.ContainerAttach(ctx, id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
+	sdk, err := c.sdk(ctx)
+	if err != nil {
+		return 0, wrap(ctx, err, "attach to the container of the step")
+	}
+	stream, err := sdk.ContainerAttach(ctx, id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
 	if err != nil {
 		return 0, wrap(ctx, err, "attach to the container of the step")
 	}
@@ -57,8 +60,7 @@ func (c *Client) createStep(ctx context.Context, spec Spec) (string, error) {
 	host.LogConfig = container.LogConfig{Type: "none"}
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	made, err := c.sdk.ContainerCreate(call, config, host, &network.NetworkingConfig{}, nil, spec.Name)
-	return made.ID, wrap(ctx, err, "create container %s", spec.Name)
+	return c.create(ctx, call, config, host, spec.Name)
 }
 
 func (c *Client) ensureImage(ctx context.Context, ref string, out io.Writer) error {
@@ -79,7 +81,11 @@ func (c *Client) ensureImage(ctx context.Context, ref string, out io.Writer) err
 func (c *Client) untilExit(ctx context.Context, id string, grace func() time.Duration) (int, error) {
 	lasting, done := context.WithCancel(context.WithoutCancel(ctx))
 	defer done()
-	ended, broken := c.sdk.ContainerWait(lasting, id, container.WaitConditionNextExit)
+	sdk, err := c.sdk(ctx)
+	if err != nil {
+		return 0, wrap(ctx, err, "wait for the container")
+	}
+	ended, broken := sdk.ContainerWait(lasting, id, container.WaitConditionNextExit)
 	if err := c.Start(ctx, id); err != nil {
 		return 0, err
 	}
