@@ -46,8 +46,12 @@ func (c *containerFollower) once(ctx context.Context) error {
 		return err
 	}
 	defer stream.Close()
-	if _, err := io.Copy(c.out, stream); err != nil {
+	n, err := io.Copy(c.out, stream)
+	if err != nil {
 		return fmt.Errorf("the log of %s broke off: %w", c.name, err)
+	}
+	if n == 0 {
+		return c.explainSilence(ctx)
 	}
 	return nil
 }
@@ -129,6 +133,7 @@ func (c *containerFollower) started(ctx context.Context) (now container, err err
 	if now, err = decodeContainer(o); err != nil || now.over || now.ContainerID != "" {
 		return now, err
 	}
+	c.noContainerYet(now)
 	var failed error
 	err = c.client.watch(ctx, containerInstances, c.name, o.ResourceVersion, func(o *api.Object) bool {
 		now, failed = decodeContainer(o)
