@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -147,6 +146,6 @@ func belowObject(err error) error {
 		return err
 	}
 	missing := noSuchPath()
-	missing.ErrStatus.Message = strings.TrimSuffix(err.Error(), ": "+api.ErrNotFound.Error())
+	missing.ErrStatus.Message = err.Error()
 	return missing
 }
