@@ -137,6 +137,13 @@ func (a *admission) env(path *field.Path, env []v1.EnvVar) {
 	}
 }
 
+func names(steps []v1.Step) (names []string) {
+	for _, s := range steps {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
 // graph checks that steps wait for steps that there are, and not for each other.
 func (a *admission) graph() {
 	for i, s := range a.spec.Steps {
@@ -148,7 +155,7 @@ func (a *admission) graph() {
 		for j, name := range *s.Needs {
 			switch {
 			case flow.Index(a.spec.Steps, name) < 0:
-				a.add(field.NotFound(path.Index(j), name))
+				a.add(field.NotSupported(path.Index(j), name, names(a.spec.Steps)))
 			case name == s.Name:
 				a.invalid(path.Index(j), name, "a step can't need itself")
 			case seen[name]:

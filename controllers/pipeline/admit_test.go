@@ -53,7 +53,7 @@ func TestBadPipelines(t *testing.T) {
 		{"a cycle", steps("name: a, needs: [c]", "name: b", "name: c"),
 			`spec.steps[0].needs: Invalid value: "a": the steps wait for each other: a -> c -> b -> a`},
 		{"a need of itself", steps("name: a, needs: [a]"), `spec.steps[0].needs[0]: Invalid value: "a": a step can't need itself`},
-		{"an unknown need", steps("name: a", "name: b, needs: [z]"), `spec.steps[1].needs[0]: Not found: "z"`},
+		{"an unknown need", steps("name: a", "name: b, needs: [z]"), `spec.steps[1].needs[0]: Unsupported value: "z": supported values: "a", "b"`},
 		{"a need twice", steps("name: a", "name: b, needs: [a, a]"), `spec.steps[1].needs[1]: Duplicate value: "a"`},
 		{"a name twice", steps("name: a", "name: a"), `spec.steps[1].name: Duplicate value: "a"`},
 		{"a bad name", steps("name: 1a"), `spec.steps[0].name: Invalid value: "1a": ` + identifierRule},

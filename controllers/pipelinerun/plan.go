@@ -240,7 +240,7 @@ func (p *planner) lookAt(at time.Time) {
 	}
 }
 
-func (p *planner) wait(reason, what string) { p.reason, p.waiting = reason, what }
+func (p *planner) wait(reason, what string) { p.reason, p.waiting = reason, "waiting for "+what }
 
 // describe says what the run waits for.
 func (p *planner) describe() {

@@ -24,8 +24,6 @@ func report(obj *object, d decision) {
 		c.Status, c.Reason, c.Message = metav1.ConditionTrue, d.status.Reason, "all steps succeeded"
 	case flow.Ended(d.status.Phase):
 		c.Status, c.Reason, c.Message = metav1.ConditionFalse, d.status.Reason, clip(d.status.Message, 1024)
-	case d.waiting != "":
-		c.Message = "waiting for " + d.waiting
 	}
 	if c.Reason == "" {
 		c.Reason = "Running"

@@ -18,7 +18,7 @@ func TestStepsRunOneAfterTheOther(t *testing.T) {
 		b.pipeline("p", custom("a", "b"))
 		b.run("p", "r")
 		b.want("r", "running: a=queued b=pending")
-		if got := b.Ready(v1.PipelineRun, "default/r"); got != "False WaitingForRunner: a runner with the labels [default] to take step a" {
+		if got := b.Ready(v1.PipelineRun, "default/r"); got != "False WaitingForRunner: waiting for a runner with the labels [default] to take step a" {
 			t.Error(got)
 		}
 		a := b.next("a")
@@ -96,7 +96,7 @@ func TestAStepIsTriedAgainWithADoublingPause(t *testing.T) {
 		b.pipeline("p", custom("a: retries: {limit: 2, backoffSeconds: 10, reasons: [ExitCode]}"))
 		b.run("p", "r")
 		b.next("a").fail(1)
-		if got := b.Ready(v1.PipelineRun, "default/r"); got != "False Retrying: step a to be tried again" {
+		if got := b.Ready(v1.PipelineRun, "default/r"); got != "False Retrying: waiting for step a to be tried again" {
 			t.Error(got)
 		}
 		b.Advance(9 * time.Second)
@@ -205,7 +205,7 @@ steps:
 		}
 		a.succeed()
 		b.idle()
-		if got := b.Ready(v1.PipelineRun, "default/r"); got != `False MissingSecret: key "token" of Secret default/creds, which step b needs` {
+		if got := b.Ready(v1.PipelineRun, "default/r"); got != `False MissingSecret: waiting for key "token" of Secret default/creds, which step b needs` {
 			t.Error(got)
 		}
 		secret := reconciletest.Object(v1.Secret, "default/creds", nil)

@@ -23,7 +23,7 @@ func TestQueueRunsInTheOrderOfCreation(t *testing.T) {
 		b.want("z", "running: a=queued")
 		b.want("y", "queued: a=pending")
 		b.want("x", "queued: a=pending")
-		if got := b.Ready(v1.PipelineRun, "default/x"); got != "False Queued: run z to end, which is ahead of it" {
+		if got := b.Ready(v1.PipelineRun, "default/x"); got != "False Queued: waiting for run z to end, which is ahead of it" {
 			t.Error(got)
 		}
 		for i, name := range []string{"z", "y", "x"} {

@@ -78,7 +78,7 @@ func (t *task) uploadArtifact(ctx context.Context, with uploadWith) (protocol.Re
 		return result, fmt.Errorf("upload artifact %s: %w", name, err)
 	}
 	artifact.Name, artifact.Step = name, t.record.Step.Name
-	t.say(fmt.Sprintf("Uploaded artifact %s: %d files, %s, sha256 %s", artifact.Name, artifact.Files, megabytes(artifact.Size), artifact.SHA256))
+	t.say(fmt.Sprintf("Uploaded artifact %s: %s, %s, sha256 %s", artifact.Name, counted(artifact.Files, "file"), megabytes(artifact.Size), artifact.SHA256))
 	result.Artifacts = []protocol.Artifact{artifact}
 	result.Outputs = map[string]string{"artifact_name": artifact.Name, "files_uploaded": strconv.Itoa(artifact.Files),
 		"size_bytes": strconv.FormatInt(artifact.Size, 10), "sha256": artifact.SHA256}
@@ -170,4 +170,11 @@ func hashFile(root *os.Root, name string) ([]byte, error) {
 	sum := sha256.New()
 	_, err = io.Copy(sum, f)
 	return sum.Sum(nil), err
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
