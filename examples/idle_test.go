@@ -1,0 +1,130 @@
+package examples
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// idleFor is the window in which nothing may happen: longer than every pause
+// between two looks that anybody takes at the store or at the engine.
+const idleFor = 35 * time.Second
+
+// idleWorld is something of everything, all of it at rest. The host does not sync the
+// engine's counts of containers and images into its status, as other tests move them.
+const idleWorld = `
+apiVersion: powernode.io/v1
+kind: DockerHost
+metadata: {name: local}
+spec: {endpoint: "unix:///var/run/docker.sock", autoSync: false, syncIntervalSeconds: 30}
+---
+apiVersion: powernode.io/v1
+kind: ContainerInstance
+metadata: {name: idle-service}
+spec: {hostRef: {name: local}, image: %[1]s, args: [serve, ":8080"], pullPolicy: Never, run: Service}
+---
+apiVersion: powernode.io/v1
+kind: ContainerInstance
+metadata: {name: idle-job}
+spec: {hostRef: {name: local}, image: %[1]s, args: [job, done], pullPolicy: Never}
+---
+apiVersion: powernode.io/v1
+kind: Pipeline
+metadata: {name: idle}
+spec:
+  triggers: {schedule: [{cron: "0 0 29 2 *", timezone: UTC}]}
+  steps: [{name: only, type: custom, with: {run: "echo done"}}]
+`
+
+func TestNothingIsWrittenWhileNothingChanges(t *testing.T) {
+	name := image(t)
+	s := startServer(t)
+	s.apply(fmt.Sprintf(idleWorld, name))
+	s.waitFor("jsonpath={.status.phase}=running", "ci/idle-service")
+	s.waitFor("jsonpath={.status.phase}=completed", "ci/idle-job")
+	s.waitFor("jsonpath={.status.phase}=success", strings.TrimSpace(s.pnctl("run", "idle", "-o", "name")))
+
+	since := s.settled()
+	before := s.written()
+	time.Sleep(idleFor)
+	if after := s.written(); after != before {
+		t.Errorf("rows inserted, updated or deleted, by table: %q before, %q after %s of rest", before, after, idleFor)
+	}
+	uids := []string{s.get("ci/idle-service", ".metadata.uid"), s.get("ci/idle-job", ".metadata.uid")}
+	if events := changes(t, since, time.Now(), uids...); len(events) > 0 {
+		t.Errorf("the engine was changed:\n%s", strings.Join(events, "\n"))
+	}
+
+	// Both measures work: they see what is done now.
+	marked := time.Now()
+	run(t, "docker rm -f "+containers(t, uids[0], false)[0])
+	eventually(t, "the service is back and that is counted", func() error {
+		if s.written() == before || len(containers(t, uids[0], false)) != 1 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	if len(changes(t, marked, time.Now(), uids[0])) == 0 {
+		t.Error("the engine's changes are not seen")
+	}
+}
+
+// tellTime is how late an idle PostgreSQL backend may tell what it has counted
+// (PGSTAT_IDLE_INTERVAL, 10 seconds), and some.
+const tellTime = 12 * time.Second
+
+// settled waits until the store has been at rest for a while, as work that is
+// over may still be cleared up, and tells from when on.
+func (s *server) settled() (since time.Time) {
+	s.t.Helper()
+	last, since := "", time.Now()
+	eventually(s.t, "the store comes to rest", func() error {
+		if now := s.written(); now != last {
+			last, since = now, time.Now()
+		}
+		if rest := time.Since(since); rest < tellTime {
+			return fmt.Errorf("at rest for %s", rest)
+		}
+		return nil
+	})
+	return since
+}
+
+// written counts, by table, the rows that were ever inserted, updated or deleted, up to tellTime ago.
+func (s *server) written() string {
+	s.t.Helper()
+	const query = `SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables
+		WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 ORDER BY relname`
+	dsn := "postgres:///?host=" + s.dir + "/postgres/run&user=powernode&dbname=postgres"
+	out, err := exec.Command("psql", "-X", "-A", "-t", dsn, "-c", query).CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("psql: %v\n%s", err, out)
+	}
+	return string(out)
+}
+
+// changes lists what happened to the engine's containers of some objects
+// between two moments. Looks at a container are no events.
+func changes(t *testing.T, from, to time.Time, uids ...string) (events []string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer cancel()
+	moment := func(at time.Time) string { return strconv.FormatFloat(float64(at.UnixNano())/1e9, 'f', 9, 64) }
+	for _, uid := range uids {
+		cmd := exec.CommandContext(ctx, "docker", "events", "--since", moment(from), "--until", moment(to), "--filter", "label=powernode.io/uid="+uid)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("docker events: %v", err)
+		}
+		for lines := bufio.NewScanner(strings.NewReader(string(out))); lines.Scan(); {
+			events = append(events, lines.Text())
+		}
+	}
+	return events
+}
