@@ -45,6 +45,7 @@ spec:
 func TestNothingIsWrittenWhileNothingChanges(t *testing.T) {
 	name := image(t)
 	s := startServer(t)
+	t.Cleanup(func() { s.pnctl("delete", "ci", "--all", "--timeout="+deadline.String()) })
 	s.apply(fmt.Sprintf(idleWorld, name))
 	s.waitFor("jsonpath={.status.phase}=running", "ci/idle-service")
 	s.waitFor("jsonpath={.status.phase}=completed", "ci/idle-job")
