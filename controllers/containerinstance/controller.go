@@ -63,9 +63,13 @@ func (c Controller) Delete(ctx context.Context, obj *object) (reconcile.Result, 
 		}
 		p.desired.gone = true
 		err = p.run(ctx)
-		neverPlaced := p.host.missing && obj.Status.Node == ""
+		neverPlaced := obj.Status.Node == "" // no engine was ever looked at for it
 		if err != nil && !neverPlaced {
-			return p.explain(err)
+			result, err := p.explain(err)
+			if result.Waiting != "" {
+				result.Waiting += "; its containers are removed then, or left where they are with spec.deletionPolicy: Orphan"
+			}
+			return result, err
 		}
 	}
 	return reconcile.Done, c.Logs.Drop(ctx, logPrefix(string(obj.Meta.UID)))

@@ -27,7 +27,6 @@ type host struct {
 	target   docker.Target
 	engine   docker.Engine // nil when it can't be asked
 	why      *blocked      // why engine is nil, or why the host takes no new work
-	missing  bool
 	mayPlace bool
 }
 
@@ -49,7 +48,6 @@ func findHost(ctx context.Context, objects api.Getter, engines *docker.Pool, nam
 	h := host{key: api.Key{Kind: v1.DockerHost, Namespace: namespace, Name: name}}
 	obj, err := objects.Get(ctx, h.key)
 	if errors.Is(err, api.ErrNotFound) {
-		h.missing = true
 		h.why = &blocked{reason: reasonHostMissing, message: fmt.Sprintf("spec.hostRef: DockerHost %q is not there", name)}
 		return h, nil
 	}

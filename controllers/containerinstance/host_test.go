@@ -193,6 +193,24 @@ func TestDeletionWaitsForTheHost(t *testing.T) {
 	})
 }
 
+func TestDeletionOfWhatWasNeverPlacedWaitsForNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.engine.SetDown(true)
+		w.Advance(time.Minute)
+		w.Apply(service("forever"))
+		w.Advance(time.Minute)
+		w.Delete(v1.ContainerInstance, "default/it")
+		w.Advance(time.Minute)
+		if w.Exists(v1.ContainerInstance, "default/it") {
+			t.Errorf("still there: %s", w.ready())
+		}
+		w.engine.SetDown(false)
+		w.Advance(5 * time.Minute)
+		w.empty()
+	})
+}
+
 func TestOrphanLeavesTheContainer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
