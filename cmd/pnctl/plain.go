@@ -196,9 +196,10 @@ func because(s v1.StepStatus) string {
 	return ""
 }
 
-// aboutRun is why a run that has not started waits.
+// aboutRun is why a run that has not started waits, and why one that has can't
+// go on. That a step waits for a runner is not worth a line: most do, for a moment.
 func aboutRun(r *runState) string {
-	if why := r.Waiting(); why != "" && r.Status.Started == nil {
+	if why := r.Waiting(); why != "" && (r.Status.Started == nil || r.lacksSecret()) {
 		return fmt.Sprintf("run %s: %s: %s", r.Name, r.Status.Phase, why)
 	}
 	return ""

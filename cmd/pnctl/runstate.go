@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/powernode/powernode/api"
@@ -59,12 +60,16 @@ func (r *runState) Waiting() string {
 	if r.Status.Message != "" {
 		return r.Status.Message
 	}
-	for _, c := range r.Status.Conditions {
-		if c.Type == "Succeeded" && c.Status == metav1.ConditionUnknown {
-			return c.Message
-		}
+	if c := meta.FindStatusCondition(r.Status.Conditions, "Succeeded"); c != nil && c.Status == metav1.ConditionUnknown {
+		return c.Message
 	}
 	return ""
+}
+
+// lacksSecret reports whether the run can't go on until somebody makes a Secret.
+func (r *runState) lacksSecret() bool {
+	c := meta.FindStatusCondition(r.Status.Conditions, "Succeeded")
+	return c != nil && c.Reason == "MissingSecret"
 }
 
 // Step finds a step by name.
