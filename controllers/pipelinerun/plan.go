@@ -184,6 +184,8 @@ func (p *planner) start(i int) {
 	switch {
 	case err != nil:
 		s.Phase, s.Reason, s.Message = v1.RunFailure, "InvalidCondition", clip("if: "+err.Error(), longestMessage)
+	case runs && p.passed(i):
+		s.Phase, s.Reason = v1.StepSkipped, "Condition"
 	case !runs && p.st().Reason != "":
 		s.Phase = v1.RunCancelled
 	case !runs:
@@ -194,6 +196,18 @@ func (p *planner) start(i int) {
 	case p.st().Reason != "": // nobody waits for a secret to end a run
 		s.Phase, s.Reason, s.Message = v1.RunCancelled, "MissingSecret", p.missing[i]+" is missing"
 	}
+}
+
+// passed reports whether a step that needs this one was offered before: in a
+// pass that did not live to tell, this one was skipped, and stays so whatever its
+// condition has come to say since.
+func (p *planner) passed(i int) bool {
+	for j, needs := range p.needs {
+		if slices.Contains(needs, i) && p.st().Steps[j].Attempts > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *planner) offer(i int) {

@@ -157,6 +157,34 @@ func (w *world) work() {
 	t.Result, _ = json.Marshal(runner.Result{Conclusion: conclusion, Started: t.LeasedAt, Finished: w.now})
 }
 
+// A pass skips a step, offers the next, and dies before it is written down; then
+// a cancel makes the condition of the skipped one true.
+func TestAStepThatWasSkippedStaysSoAfterACrash(t *testing.T) {
+	needs := []string{"a"}
+	steps := []v1.Step{
+		{Name: "a", Type: flow.Custom, With: json.RawMessage(`{"run":"true"}`), If: "cancelled()"},
+		{Name: "b", Type: flow.Custom, With: json.RawMessage(`{"run":"true"}`), Needs: &needs, Always: true},
+	}
+	r := run{
+		key: api.Key{Kind: v1.PipelineRun, Namespace: "default", Name: "r"}, uid: "uid",
+		spec: v1.PipelineRunSpec{PipelineRef: v1.LocalRef{Name: "p"}, Pipeline: &v1.PinnedPipeline{Spec: v1.PipelineSpec{Steps: steps}}},
+	}
+	now := time.Unix(1_700_000_000, 0)
+	lost := plan(observation{run: r, now: now})
+	if !slices.Equal(lost.offers, []int{1}) {
+		t.Fatalf("offers %v", lost.offers)
+	}
+	task, err := r.task(1, &lost.status)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.spec.Cancel = true
+	d := plan(observation{run: r, now: now, tasks: []runner.TaskState{{Task: task, Phase: runner.TaskOffered, OfferedAt: now}}})
+	if got := d.status.Steps[0].Phase; got != v1.StepSkipped || len(d.offers) != 0 {
+		t.Errorf("step a is %s, offers %v", got, d.offers)
+	}
+}
+
 func TestPlanEndsEveryRunSafely(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &world{t: t, run: genRun(t), now: time.Unix(1_700_000_000, 0)}
