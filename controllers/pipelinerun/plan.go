@@ -198,12 +198,12 @@ func (p *planner) start(i int) {
 	}
 }
 
-// passed reports whether a step that needs this one was offered before: in a
+// passed reports whether a step that comes after this one was offered before: in a
 // pass that did not live to tell, this one was skipped, and stays so whatever its
 // condition has come to say since.
 func (p *planner) passed(i int) bool {
-	for j, needs := range p.needs {
-		if slices.Contains(needs, i) && p.st().Steps[j].Attempts > 0 {
+	for j, before := range p.before {
+		if slices.Contains(before, i) && p.st().Steps[j].Attempts > 0 {
 			return true
 		}
 	}
