@@ -92,7 +92,7 @@ func (s *Server) aggregate(v discoveryVersion, core bool) *groupDiscoveryList {
 
 func (s *Server) discover(gv groupVersion) []resourceDiscovery {
 	all := []resourceDiscovery{}
-	for _, k := range s.catalog.group(gv.group, gv.version) {
+	for _, k := range s.catalog().group(gv.group, gv.version) {
 		all = append(all, s.discoverKind(k))
 	}
 	for _, v := range virtuals() {
@@ -117,7 +117,7 @@ func (s *Server) discoverKind(k *schemas.Kind) resourceDiscovery {
 	}
 	subs := s.subresourcesOf(k)
 	for _, name := range slices.Sorted(maps.Keys(subs)) {
-		d.Subresources = append(d.Subresources, subresourceDiscovery{name, kind, subs[name]})
+		d.Subresources = append(d.Subresources, subresourceDiscovery{name, subs[name].kind, subs[name].verbs})
 	}
 	return d
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
@@ -24,12 +25,19 @@ const (
 // User is who makes a request.
 type User struct {
 	Name   string
+	UID    string
 	Groups []string
+	// Extra is what else the authenticator knows, by a key of its own.
+	Extra map[string][]string
 }
 
-// Tokens is an Authenticate function over a fixed set of bearer tokens. Its time
+// Authenticator tells whose a bearer token is: false when it is nobody's (any more), an
+// error when that can't be told now.
+type Authenticator func(ctx context.Context, token string) (User, bool, error)
+
+// Tokens is an Authenticator over a fixed set of bearer tokens. Its time
 // does not depend on how much of a token was guessed right.
-func Tokens(users map[string]User) func(token string) (User, bool) {
+func Tokens(users map[string]User) Authenticator {
 	type entry struct {
 		digest [sha256.Size]byte
 		user   User
@@ -38,14 +46,14 @@ func Tokens(users map[string]User) func(token string) (User, bool) {
 	for token, user := range users {
 		entries = append(entries, entry{sha256.Sum256([]byte(token)), user})
 	}
-	return func(token string) (found User, ok bool) {
+	return func(_ context.Context, token string) (found User, ok bool, _ error) {
 		digest := sha256.Sum256([]byte(token))
 		for _, e := range entries {
 			if subtle.ConstantTimeCompare(digest[:], e.digest[:]) == 1 {
 				found, ok = e.user, true
 			}
 		}
-		return found, ok
+		return found, ok, nil
 	}
 }
 
@@ -65,7 +73,10 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		if open(path) {
 			return next(c)
 		}
-		user, ok := s.userOf(c.Request())
+		user, ok, err := s.userOf(c.Request())
+		if err != nil {
+			return fmt.Errorf("authenticate: %w", err)
+		}
 		if !ok {
 			c.Response().Header().Set("WWW-Authenticate", `Bearer realm="powernode"`)
 			return apierrors.NewUnauthorized("Unauthorized: send a valid token in the header Authorization: Bearer TOKEN")
@@ -84,7 +95,7 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 // userOf knows the bearer of a token. The token may also come as the password of
 // basic authentication: kubectl sends no bearer token over plain HTTP, but
 // it does send what the server's URL in a kubeconfig holds.
-func (s *Server) userOf(r *http.Request) (User, bool) {
+func (s *Server) userOf(r *http.Request) (User, bool, error) {
 	header := r.Header.Get(echo.HeaderAuthorization)
 	if _, password, ok := r.BasicAuth(); ok {
 		header = "Bearer " + password
@@ -92,9 +103,9 @@ func (s *Server) userOf(r *http.Request) (User, bool) {
 	scheme, token, _ := strings.Cut(header, " ")
 	token = strings.TrimSpace(token)
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return User{}, false
+		return User{}, false, nil
 	}
-	return s.cfg.Authenticate(token)
+	return s.cfg.Authenticate(r.Context(), token)
 }
 
 // forbidden says what the user may not do, in the words of Kubernetes.

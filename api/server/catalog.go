@@ -8,11 +8,16 @@ import (
 	"github.com/powernode/powernode/schemas"
 )
 
-// catalog is the set of kinds that are served. It does not change.
+// catalog is the set of kinds that are served, with all that follows from it. It does not
+// change: another set is another catalog, and a request works with one from beginning to end.
 type catalog struct {
-	kinds []*schemas.Kind // by group, version and plural
-	paths map[[3]string]*schemas.Kind
+	kinds   []*schemas.Kind // by group, version and plural
+	paths   map[[3]string]*schemas.Kind
+	openapi openapiDocs
 }
+
+// catalog is what is served now.
+func (s *Server) catalog() *catalog { return s.current.Load() }
 
 func newCatalog(kinds []*schemas.Kind) (*catalog, error) {
 	c := &catalog{kinds: slices.Clone(kinds), paths: map[[3]string]*schemas.Kind{}}
@@ -26,7 +31,9 @@ func newCatalog(kinds []*schemas.Kind) (*catalog, error) {
 		}
 		c.paths[path] = k
 	}
-	return c, nil
+	var err error
+	c.openapi, err = newOpenAPI(c)
+	return c, err
 }
 
 // find is the kind that is served under a plural name.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"slices"
@@ -26,14 +27,21 @@ func verbsOf(k *schemas.Kind) metav1.Verbs {
 	return verbs
 }
 
-// subresourcesOf lists what lies below an object, with the verbs.
-func (s *Server) subresourcesOf(k *schemas.Kind) map[string]metav1.Verbs {
-	subs := map[string]metav1.Verbs{}
-	if k.StatusSubresource {
-		subs["status"] = metav1.Verbs{"get", "patch", "update"}
+// belowOf is a subresource as discovery lists it.
+type belowOf struct {
+	kind  metav1.GroupVersionKind
+	verbs metav1.Verbs
+}
+
+// subresourcesOf lists what lies below an object.
+func (s *Server) subresourcesOf(k *schemas.Kind) map[string]belowOf {
+	own := metav1.GroupVersionKind{Group: k.Group, Version: k.Version, Kind: k.Kind}
+	subs := map[string]belowOf{}
+	for name, sub := range s.subresources(k) {
+		subs[name] = belowOf{cmp.Or(sub.kind, own), slices.Sorted(maps.Keys(sub.verbs))}
 	}
 	for name := range s.cfg.Subresources[k.Key()] {
-		subs[name] = metav1.Verbs{"get"}
+		subs[name] = belowOf{own, metav1.Verbs{"get"}}
 	}
 	return subs
 }
@@ -94,7 +102,7 @@ func (s *Server) resourceList(c echo.Context, t target) error {
 		TypeMeta:     metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"},
 		GroupVersion: gv.String(), APIResources: []metav1.APIResource{},
 	}
-	for _, k := range s.catalog.group(t.group, t.version) {
+	for _, k := range s.catalog().group(t.group, t.version) {
 		list.APIResources = append(list.APIResources, s.resourcesOf(k)...)
 	}
 	for _, v := range virtuals() {
@@ -114,16 +122,18 @@ func (s *Server) resourcesOf(k *schemas.Kind) []metav1.APIResource {
 	}}
 	subs := s.subresourcesOf(k)
 	for _, name := range slices.Sorted(maps.Keys(subs)) {
-		all = append(all, metav1.APIResource{
-			Name: k.Plural + "/" + name, Namespaced: k.Namespaced, Kind: k.Kind, Verbs: subs[name],
-		})
+		sub := metav1.APIResource{Name: k.Plural + "/" + name, Namespaced: k.Namespaced, Kind: subs[name].kind.Kind, Verbs: subs[name].verbs}
+		if of := subs[name].kind; of.Group != k.Group || of.Version != k.Version {
+			sub.Group, sub.Version = of.Group, of.Version
+		}
+		all = append(all, sub)
 	}
 	return all
 }
 
 // served lists every group version, those without stored objects included.
 func (s *Server) served() []groupVersion {
-	all := s.catalog.groupVersions()
+	all := s.catalog().groupVersions()
 	for _, v := range virtuals() {
 		if !slices.Contains(all, v.groupVersion) {
 			all = append(all, v.groupVersion)

@@ -60,14 +60,14 @@ type openapiPath struct {
 // openapiIndex lists the documents, each with a hash by which it may be kept for ever.
 func (s *Server) openapiIndex(c echo.Context) error {
 	index := openapiPaths{map[string]openapiPath{}}
-	for path, doc := range s.openapi {
+	for path, doc := range s.catalog().openapi {
 		index.Paths[path] = openapiPath{"/openapi/v3/" + path + "?hash=" + digest(doc)}
 	}
 	return sendTagged(c, mediaJSON, index)
 }
 
 func (s *Server) openapiDocument(c echo.Context) error {
-	doc, ok := s.openapi[strings.TrimPrefix(c.Request().URL.Path, "/openapi/v3/")]
+	doc, ok := s.catalog().openapi[strings.TrimPrefix(c.Request().URL.Path, "/openapi/v3/")]
 	if !ok {
 		return noSuchPath()
 	}

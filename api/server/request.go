@@ -56,7 +56,7 @@ func (s *Server) resource(c echo.Context) error {
 	if v, ok := findVirtual(t); ok {
 		return s.review(c, v)
 	}
-	kind, ok := s.catalog.find(t.group, t.version, t.resource)
+	kind, ok := s.catalog().find(t.group, t.version, t.resource)
 	if !ok || (t.namespace != "" && !kind.Namespaced) || (t.namespace == "" && kind.Namespaced && t.name != "") {
 		return noSuchPath()
 	}
@@ -70,10 +70,11 @@ func (s *Server) serve(r *request) error {
 	if sub, ok := s.cfg.Subresources[r.kind.Key()][r.target.subresource]; ok && r.target.subresource != "" {
 		return s.subresource(r, sub)
 	}
-	if r.target.rest != "" || (r.target.subresource != "" && (r.target.subresource != "status" || !r.kind.StatusSubresource)) {
+	verbs, ok := s.verbs(r)
+	if !ok {
 		return noSuchPath()
 	}
-	handle, ok := s.verbs(r)[r.verb]
+	handle, ok := verbs[r.verb]
 	if !ok {
 		return apierrors.NewMethodNotSupported(r.groupResource(), r.http.Method)
 	}
@@ -84,21 +85,25 @@ func (s *Server) serve(r *request) error {
 	return handle(r)
 }
 
-// verbs are what can be done with a collection, an object or its status.
-func (s *Server) verbs(r *request) map[string]func(*request) error {
+// verbs are what can be done with a collection, an object or what is below it; false
+// when the path names nothing.
+func (s *Server) verbs(r *request) (map[string]func(*request) error, bool) {
 	switch {
-	case r.target.subresource == "status":
-		return map[string]func(*request) error{"get": s.get, "update": s.update, "patch": s.patch}
+	case r.target.rest != "":
+		return nil, false
+	case r.target.subresource != "":
+		sub, ok := s.subresources(r.kind)[r.target.subresource]
+		return sub.verbs, ok
 	case r.target.name != "":
-		return map[string]func(*request) error{"get": s.get, "update": s.update, "patch": s.patch, "delete": s.delete}
+		return map[string]func(*request) error{"get": s.get, "update": s.update, "patch": s.patch, "delete": s.delete}, true
 	case r.kind.Namespaced && r.target.namespace == "":
-		return map[string]func(*request) error{"list": s.list, "watch": s.watch}
+		return map[string]func(*request) error{"list": s.list, "watch": s.watch}, true
 	}
 	verbs := map[string]func(*request) error{"list": s.list, "watch": s.watch, "create": s.create}
 	if collectable(r.kind) {
 		verbs["deletecollection"] = s.deleteCollection
 	}
-	return verbs
+	return verbs, true
 }
 
 // negotiated is the form of the answer.

@@ -80,7 +80,7 @@ func (s *Server) mayI(user User, body []byte) (any, error) {
 	review.TypeMeta = metav1.TypeMeta{APIVersion: "authorization.k8s.io/v1", Kind: "SelfSubjectAccessReview"}
 	served := true
 	if a := review.Spec.ResourceAttributes; a != nil && a.Resource != "*" {
-		served = slices.ContainsFunc(s.catalog.kinds, func(k *schemas.Kind) bool {
+		served = slices.ContainsFunc(s.catalog().kinds, func(k *schemas.Kind) bool {
 			return k.Plural == a.Resource && (a.Group == "*" || a.Group == k.Group)
 		})
 	}

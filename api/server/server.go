@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,7 +35,7 @@ type Config struct {
 	// Subresources are what lies below objects, by qualified kind and by name.
 	Subresources map[string]map[string]api.Subresource
 	// Authenticate tells whose a bearer token is. Tokens makes one.
-	Authenticate func(token string) (User, bool)
+	Authenticate Authenticator
 	// Registry takes the metrics of the server and is served at /metrics; a new one when nil.
 	Registry *prometheus.Registry
 	// Log takes a line a request and what went wrong in the server; nothing when nil.
@@ -50,9 +51,8 @@ type Config struct {
 type Server struct {
 	cfg       Config
 	echo      *echo.Echo
-	catalog   *catalog
+	current   atomic.Pointer[catalog]
 	typed     *typed
-	openapi   openapiDocs
 	encodings encodings
 	streams   streams
 	metrics   *metrics
@@ -70,14 +70,12 @@ func New(cfg Config) (*Server, error) {
 		cfg.Registry = prometheus.NewRegistry()
 	}
 	s := &Server{cfg: cfg, encodings: encodings{budget: encodedBytes}}
-	var err error
-	if s.catalog, err = newCatalog(cfg.Kinds); err != nil {
+	catalog, err := newCatalog(cfg.Kinds)
+	if err != nil {
 		return nil, err
 	}
+	s.current.Store(catalog)
 	if s.typed, err = newTyped(); err != nil {
-		return nil, err
-	}
-	if s.openapi, err = newOpenAPI(s.catalog); err != nil {
 		return nil, err
 	}
 	if s.metrics, err = newMetrics(cfg.Registry); err != nil {

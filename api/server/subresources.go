@@ -1,0 +1,25 @@
+package server
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/powernode/powernode/schemas"
+)
+
+// subresource is a part of every object of a kind, or something below it, that the server
+// itself answers for. What a kind adds comes in by Config.Subresources.
+type subresource struct {
+	// kind is what its documents are, for discovery; the kind of the object when empty.
+	kind metav1.GroupVersionKind
+	// verbs are its handlers by verb: get, update, patch, create.
+	verbs map[string]func(*request) error
+}
+
+// subresources are those that a kind has by its definition.
+func (s *Server) subresources(k *schemas.Kind) map[string]subresource {
+	subs := map[string]subresource{}
+	if k.StatusSubresource {
+		subs["status"] = subresource{verbs: map[string]func(*request) error{"get": s.get, "update": s.update, "patch": s.patch}}
+	}
+	return subs
+}
