@@ -3,6 +3,7 @@ package server
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/schemas"
 )
 
@@ -20,6 +21,12 @@ func (s *Server) subresources(k *schemas.Kind) map[string]subresource {
 	subs := map[string]subresource{}
 	if k.StatusSubresource {
 		subs["status"] = subresource{verbs: map[string]func(*request) error{"get": s.get, "update": s.update, "patch": s.patch}}
+	}
+	if hasHistory(k) {
+		subs[subHistory] = subresource{
+			kind:  metav1.GroupVersionKind{Group: api.Group, Version: api.Version, Kind: "History"},
+			verbs: map[string]func(*request) error{"get": s.history},
+		}
 	}
 	return subs
 }
