@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -89,7 +90,7 @@ func UpdateStatus(live, obj *api.Object) (Change, error) {
 }
 
 // Delete is the rule of Store.Delete.
-func Delete(live *api.Object, key api.Key, pre Preconditions, now time.Time) (Change, error) {
+func Delete(live *api.Object, key api.Key, pre Preconditions, now time.Time, opts ...WriteOption) (Change, error) {
 	if live == nil {
 		return Change{}, fmt.Errorf("%s: %w", key, api.ErrNotFound)
 	}
@@ -100,11 +101,17 @@ func Delete(live *api.Object, key api.Key, pre Preconditions, now time.Time) (Ch
 		return Change{}, fmt.Errorf("%s: %w", key, api.ErrConflict)
 	}
 	o := live.Clone()
-	if len(o.Finalizers) == 0 {
-		return Change{Type: Deleted, Old: live, New: o}, nil
+	if rule := Writing(opts...).Finalizers; rule != nil {
+		o.Finalizers = rule(o.Finalizers)
 	}
-	if o.DeletionTimestamp != nil {
+	switch {
+	case len(o.Finalizers) == 0:
+		return Change{Type: Deleted, Old: live, New: o}, nil
+	case o.DeletionTimestamp == nil:
+	case slices.Equal(o.Finalizers, live.Finalizers):
 		return Change{Old: live, New: live}, nil
+	default:
+		return Change{Type: Modified, Old: live, New: o}, nil
 	}
 	at, grace := second(now), int64(0)
 	o.DeletionTimestamp, o.DeletionGracePeriodSeconds = &at, &grace

@@ -64,6 +64,7 @@ type Store interface {
 	// Delete marks the object (deletionTimestamp, generation + 1) while it has
 	// finalizers, else removes it. It returns the last state, with the revision of
 	// the mark or removal. Marking twice changes nothing. ErrConflict when pre does not hold.
+	// The option Finalizers changes them in the same write.
 	Delete(ctx context.Context, key api.Key, pre Preconditions, opts ...WriteOption) (*api.Object, error)
 
 	// Watch yields every change of a kind after revision from, in revision order,
@@ -177,8 +178,9 @@ type WriteOption func(*Write)
 
 // Write is what the options of one write add up to.
 type Write struct {
-	By     string
-	DryRun bool
+	By         string
+	DryRun     bool
+	Finalizers func([]string) []string
 }
 
 // By names who is writing; it is kept with the version of the spec.
@@ -186,6 +188,13 @@ func By(who string) WriteOption { return func(w *Write) { w.By = who } }
 
 // DryRun does all that the write would do, checks included, and stores nothing.
 func DryRun() WriteOption { return func(w *Write) { w.DryRun = true } }
+
+// Finalizers has a Delete change the finalizers of the object, in the same write that marks or
+// removes it, to those that rule makes of them; also of an object that is marked already. The rule
+// must not change the slice that it gets.
+func Finalizers(rule func([]string) []string) WriteOption {
+	return func(w *Write) { w.Finalizers = rule }
+}
 
 // Writing adds options up.
 func Writing(opts ...WriteOption) Write {

@@ -99,7 +99,7 @@ func (s *Store) UpdateStatus(ctx context.Context, obj *api.Object, opts ...store
 // Delete implements store.Store.
 func (s *Store) Delete(ctx context.Context, key api.Key, pre store.Preconditions, opts ...store.WriteOption) (*api.Object, error) {
 	return s.write(ctx, key, opts, func(live *api.Object) (store.Change, error) {
-		return store.Delete(live, key, pre, time.Now())
+		return store.Delete(live, key, pre, time.Now(), opts...)
 	})
 }
 

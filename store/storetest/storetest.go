@@ -83,6 +83,15 @@ func remove(t *testing.T, s store.Store, o *api.Object) *api.Object {
 	return last
 }
 
+func removeWith(t *testing.T, s store.Store, o *api.Object, opts ...store.WriteOption) *api.Object {
+	t.Helper()
+	last, err := s.Delete(t.Context(), o.Key(), store.Preconditions{}, opts...)
+	if err != nil {
+		t.Fatalf("delete %s: %v", o.Key(), err)
+	}
+	return last
+}
+
 func get(t *testing.T, s store.Store, key api.Key) *api.Object {
 	t.Helper()
 	o, err := s.Get(t.Context(), key)

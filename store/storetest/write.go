@@ -212,6 +212,28 @@ var deleteRules = []rule{
 		b := update(t, s, with(a, func(o *api.Object) { o.Finalizers = nil }))
 		same(t, get(t, s, a.Key()), b)
 	}},
+	{"delete changes the finalizers in the write that marks or removes", func(t *testing.T, s store.Store) {
+		to := func(list ...string) store.WriteOption {
+			return store.Finalizers(func([]string) []string { return list })
+		}
+		a := create(t, s, object("a"))
+		w := watch(t, s, revision(t, a), store.WatchOptions{})
+		b := removeWith(t, s, a, to("x"))
+		if b.DeletionTimestamp == nil || b.Generation != 2 || len(b.Finalizers) != 1 {
+			t.Fatalf("marked %+v", b.ObjectMeta)
+		}
+		same(t, removeWith(t, s, a, to("x")), b)
+		c := removeWith(t, s, a, to("y"))
+		if c.Generation != 2 || c.Finalizers[0] != "y" || !c.DeletionTimestamp.Equal(b.DeletionTimestamp) {
+			t.Fatalf("changed %+v", c.ObjectMeta)
+		}
+		d := removeWith(t, s, a, to())
+		_, err := s.Get(t.Context(), a.Key())
+		wantError(t, err, api.ErrNotFound)
+		w.expect(store.Modified, b)
+		w.expect(store.Modified, c)
+		w.expect(store.Deleted, d)
+	}},
 	{"delete keeps to its preconditions", func(t *testing.T, s store.Store) {
 		a := create(t, s, object("a"))
 		b := update(t, s, with(a, spec(2)))
