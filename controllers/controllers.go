@@ -99,7 +99,7 @@ func Kinds(w *World) []reconcile.Kind {
 		list = append(list, k.controller(w))
 		names = append(names, k.name)
 	}
-	namespaced := slices.Concat(names, []string{v1.ConfigMap, v1.Secret, v1.Event})
+	namespaced := slices.Concat(names, []string{v1.ConfigMap, v1.Secret, v1.ServiceAccount, v1.RoleBinding, v1.Role, v1.Lease, v1.Event})
 	return append(list, namespace.Kind(namespaced))
 }
 

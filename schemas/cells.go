@@ -17,11 +17,12 @@ import (
 type view struct {
 	object *api.Object
 	doc    map[string]any
+	item   bool // doc is all there is: a part of an object
 }
 
 // part makes sure that a top-level field of the document is decoded.
 func (v *view) part(name string) {
-	if _, done := v.doc[name]; done {
+	if _, done := v.doc[name]; done || v.item {
 		return
 	}
 	if v.doc == nil {

@@ -24,6 +24,15 @@ type definitionSpec struct {
 	Versions              []version   `json:"versions"`
 	Conversion            *conversion `json:"conversion"`
 	PreserveUnknownFields bool        `json:"preserveUnknownFields"`
+
+	Stored    storedAs `json:"x-powernode-stored"`
+	NameRules string   `json:"x-powernode-names"`
+}
+
+// storedAs says under which kind objects are stored that are served as another.
+type storedAs struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
 }
 
 type names struct {

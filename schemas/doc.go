@@ -17,6 +17,7 @@
 //	x-powernode-immutable: true           the value can't change after it was set
 //	x-powernode-immutable-when: FIELD     ... once the sibling FIELD is true
 //	x-powernode-key-pattern: REGEXP       what the names in a map must match
+//	x-powernode-json-schema: true         the value is itself a schema
 //
 // and a printer column or selectable field may have, in place of a JSONPath,
 //
@@ -25,8 +26,13 @@
 //	x-powernode-cell: {join: [[paths], ...], separator: /, lower: true}
 //	                                      the firsts of each list that are there
 //
-// with otherwise: the value when there is none. x-powernode-label renames a
-// selectable field.
+// with otherwise: the value when there is none, and in: PATH for a join of each item
+// of a list. x-powernode-label renames a selectable field.
+//
+// The definition of a kind of ours may say, in its spec,
+//
+//	x-powernode-stored: {apiVersion: v1, kind: Event}  objects are stored as this kind
+//	x-powernode-names: path-segment                    names need not be DNS names
 //
 // The package refuses to know how objects are stored and served, and what their
 // fields mean: references between objects and rules between fields are their

@@ -105,6 +105,7 @@ func keywords() map[string]keyword {
 		"x-powernode-sensitive":      flag(func(s *Schema) *bool { return &s.Sensitive }),
 		"x-powernode-immutable":      flag(func(s *Schema) *bool { return &s.Immutable }),
 		"x-powernode-immutable-when": text(func(s *Schema) *string { return &s.ImmutableWhen }),
+		"x-powernode-json-schema":    flag(func(s *Schema) *bool { return &s.JSONSchema }),
 		"x-powernode-key-pattern":    text(func(s *Schema) *string { return &s.KeyPattern }),
 	}
 }

@@ -19,6 +19,13 @@ type Kind struct {
 	StatusSubresource      bool
 	Scale                  *Scale // nil without a scale subresource
 	Description            string
+	// PathNames is true when names of objects need only fit into a path, as those
+	// of roles do ("system:masters"); else they are DNS subdomains.
+	PathNames bool
+	// Stored is the qualified kind under which objects are stored, and StoredVersion
+	// the apiVersion of the stored documents. They differ from Key and APIVersion for
+	// a kind that is another view of one, or a version that is not the stored one.
+	Stored, StoredVersion string
 
 	// Columns of a table, in order; Cells has the values.
 	Columns []Column
@@ -52,6 +59,11 @@ func newKind(d *definition) (*Kind, field.ErrorList) {
 		Namespaced:        d.Spec.Scope == "Namespaced",
 		StatusSubresource: v.Subresources.Status != nil,
 		Scale:             v.Subresources.Scale,
+		PathNames:         d.Spec.NameRules == "path-segment",
+	}
+	k.Stored, k.StoredVersion = k.Key(), k.APIVersion()
+	if as := d.Spec.Stored; as.Kind != "" {
+		k.Stored, k.StoredVersion = api.KindOf(as.APIVersion, as.Kind), as.APIVersion
 	}
 	schemaAt := at.Child("schema", "openAPIV3Schema")
 	var problems field.ErrorList

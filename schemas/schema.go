@@ -42,6 +42,7 @@ type Schema struct {
 	Immutable     bool   // x-powernode-immutable
 	ImmutableWhen string // x-powernode-immutable-when
 	KeyPattern    string // x-powernode-key-pattern
+	JSONSchema    bool   // x-powernode-json-schema
 
 	checks checks
 }

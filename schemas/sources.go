@@ -7,6 +7,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/client-go/util/jsonpath"
+
+	"github.com/powernode/powernode/api"
 )
 
 // The paths that nearly every table has; they need no decoding.
@@ -33,6 +35,7 @@ type cellRule struct {
 	Separator string     `json:"separator"`
 	Lower     bool       `json:"lower"`
 	Otherwise any        `json:"otherwise"`
+	In        string     `json:"in"` // Join is of each of these items
 }
 
 func (d valueDefinition) source(at *field.Path) (source, field.ErrorList) {
@@ -62,6 +65,10 @@ func (r *cellRule) source(at *field.Path) (source, field.ErrorList) {
 		src, problems = countSource(at.Child("count"), r.Count)
 	default:
 		src, problems = r.joinSource(at.Child("join"))
+	}
+	if r.In != "" {
+		items, bad := pathSource(at.Child("in"), r.In)
+		src, problems = eachSource(items, src), append(problems, bad...)
 	}
 	if r.Otherwise == nil || problems != nil {
 		return src, problems
@@ -196,4 +203,26 @@ func (r *cellRule) joinSource(at *field.Path) (source, field.ErrorList) {
 		}
 		return text
 	}, problems
+}
+
+// eachSource is one word of each item, with commas between.
+func eachSource(items, word source) source {
+	return func(v *view) any {
+		var words []string
+		found := items(v)
+		list, ok := found.([]any)
+		if !ok && found != nil {
+			list = []any{found}
+		}
+		for _, item := range list {
+			doc, _ := item.(map[string]any)
+			if text := plain(word(&view{object: &api.Object{}, doc: doc, item: true})); text != "" {
+				words = append(words, text)
+			}
+		}
+		if len(words) == 0 {
+			return nil
+		}
+		return strings.Join(words, ", ")
+	}
 }

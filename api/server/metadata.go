@@ -2,6 +2,7 @@ package server
 
 import (
 	"k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/api/validation/path"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/powernode/powernode/api"
@@ -12,7 +13,10 @@ import (
 // annotations, owner references, finalizers. old is nil for a create.
 func validateMeta(kind *schemas.Kind, old, obj *api.Object) field.ErrorList {
 	name := validation.NameIsDNSSubdomain
-	if kind.Group == "" && kind.Kind == kindNamespace {
+	switch {
+	case kind.PathNames:
+		name = path.ValidatePathSegmentName
+	case kind.Group == "" && kind.Kind == kindNamespace:
 		name = validation.ValidateNamespaceName
 	}
 	at := field.NewPath("metadata")

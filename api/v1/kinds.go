@@ -12,14 +12,23 @@ const (
 	ContainerInstance = "ContainerInstance.powernode.io"
 	Pipeline          = "Pipeline.powernode.io"
 	PipelineRun       = "PipelineRun.powernode.io"
+	Token             = "Token.powernode.io"
 )
 
-// The kinds of the core group, whose types are those of k8s.io/api.
+// The kinds that every cluster has, whose types are those of k8s.io. The Event
+// of events.k8s.io is another view of Event and is stored as that.
 const (
-	Namespace = "Namespace"
-	Secret    = "Secret"
-	ConfigMap = "ConfigMap"
-	Event     = "Event"
+	Namespace                = "Namespace"
+	Secret                   = "Secret"
+	ConfigMap                = "ConfigMap"
+	Event                    = "Event"
+	ServiceAccount           = "ServiceAccount"
+	Lease                    = "Lease.coordination.k8s.io"
+	Role                     = "Role.rbac.authorization.k8s.io"
+	ClusterRole              = "ClusterRole.rbac.authorization.k8s.io"
+	RoleBinding              = "RoleBinding.rbac.authorization.k8s.io"
+	ClusterRoleBinding       = "ClusterRoleBinding.rbac.authorization.k8s.io"
+	CustomResourceDefinition = "CustomResourceDefinition.apiextensions.k8s.io"
 )
 
 // Labels on everything that Powernode makes in the outside world. What does not
