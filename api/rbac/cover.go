@@ -1,0 +1,83 @@
+package rbac
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/component-helpers/auth/rbac/validation"
+)
+
+// RulesFor are all rules that a user has in a namespace ("" for those that hold
+// everywhere), the paths of ClusterRoles among them.
+func (p *Policy) RulesFor(u User, namespace string) []rbacv1.PolicyRule {
+	var rules []rbacv1.PolicyRule
+	p.each(&u, namespace, func(_ who, g *grant) bool {
+		rules = append(rules, g.rules...)
+		return true
+	})
+	return rules
+}
+
+// Dangling names the roles that a user's bindings refer to and that do not exist.
+func (p *Policy) Dangling(u User, namespace string) []string {
+	var roles []string
+	p.each(&u, namespace, func(_ who, g *grant) bool {
+		if g.missing {
+			roles = append(roles, g.binding.dangling())
+		}
+		return true
+	})
+	return roles
+}
+
+// Missing are those of the wanted rules that the user does not have himself in the
+// namespace, taken apart and put together again by verb. Who hands out no more than he has,
+// and only so, can't gain anything by it.
+func (p *Policy) Missing(u User, namespace string, wanted []rbacv1.PolicyRule) []rbacv1.PolicyRule {
+	_, missing := validation.Covers(p.RulesFor(u, namespace), wanted)
+	return compact(missing)
+}
+
+// compact joins rules that differ in nothing but verbs, in the order of their text.
+func compact(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
+	joined := map[string]rbacv1.PolicyRule{}
+	for _, rule := range rules {
+		verbs := rule.Verbs
+		rule.Verbs = nil
+		key := Describe(rule)
+		if same, ok := joined[key]; ok {
+			rule = same
+		}
+		for _, verb := range verbs {
+			if !slices.Contains(rule.Verbs, verb) {
+				rule.Verbs = append(slices.Clone(rule.Verbs), verb)
+			}
+		}
+		joined[key] = rule
+	}
+	var list []rbacv1.PolicyRule
+	for _, key := range slices.Sorted(maps.Keys(joined)) {
+		list = append(list, joined[key])
+	}
+	return list
+}
+
+// Describe is a rule in one line: {APIGroups:[""], Resources:["pods"], Verbs:["get"]}.
+func Describe(rule rbacv1.PolicyRule) string {
+	var parts []string
+	for _, field := range []struct {
+		name   string
+		values []string
+	}{
+		{"APIGroups", rule.APIGroups}, {"Resources", rule.Resources}, {"NonResourceURLs", rule.NonResourceURLs},
+		{"ResourceNames", rule.ResourceNames}, {"Verbs", rule.Verbs},
+	} {
+		if len(field.values) > 0 {
+			parts = append(parts, fmt.Sprintf("%s:%q", field.name, field.values))
+		}
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
