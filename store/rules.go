@@ -77,15 +77,19 @@ func Update(live, obj *api.Object) (Change, error) {
 }
 
 // UpdateStatus is the rule of Store.UpdateStatus.
-func UpdateStatus(live, obj *api.Object) (Change, error) {
+func UpdateStatus(live, obj *api.Object, opts ...WriteOption) (Change, error) {
 	if err := current(live, obj); err != nil {
 		return Change{}, err
 	}
-	if api.SameJSON(live.Status, obj.Status) {
+	fields := Writing(opts...).ManagedFields && !equality.Semantic.DeepEqual(live.ManagedFields, obj.ManagedFields)
+	if !fields && api.SameJSON(live.Status, obj.Status) {
 		return Change{Old: live, New: live}, nil
 	}
 	o := live.Clone()
 	o.Status = obj.Status
+	if fields {
+		o.ManagedFields = obj.Clone().ManagedFields
+	}
 	return Change{Type: Modified, Old: live, New: o}, nil
 }
 

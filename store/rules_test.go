@@ -116,3 +116,61 @@ func TestNothingIsWrittenWithoutNameOrKind(t *testing.T) {
 		}
 	}
 }
+
+// The managed fields of a status write count where they are asked for, and nowhere else.
+func TestAStatusWriteTakesManagedFieldsWhenToldTo(t *testing.T) {
+	old := live(t)
+	old.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "ann"}}
+	for _, c := range []struct {
+		manager, status string
+		told            bool
+		want            store.EventType
+		manages         string
+	}{
+		{"bob", `{"a":1}`, false, store.Modified, "ann"},
+		{"bob", `{"a":1}`, true, store.Modified, "bob"},
+		{"bob", ``, true, store.Modified, "bob"},
+		{"bob", ``, false, "", "ann"},
+		{"ann", ``, true, "", "ann"},
+		{"", ``, true, store.Modified, ""},
+	} {
+		o := old.Clone()
+		o.Status, o.ManagedFields = json.RawMessage(c.status), nil
+		if c.manager != "" {
+			o.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: c.manager}}
+		}
+		var opts []store.WriteOption
+		if c.told {
+			opts = append(opts, store.WithManagedFields())
+		}
+		got, err := store.UpdateStatus(old, o, opts...)
+		if err != nil || got.Type != c.want {
+			t.Fatalf("%+v: %s, %v", c, got.Type, err)
+		}
+		manages := ""
+		for _, f := range got.New.ManagedFields {
+			manages += f.Manager
+		}
+		if manages != c.manages || got.Type == "" && got.New != old {
+			t.Fatalf("%+v: managed by %q", c, manages)
+		}
+	}
+}
+
+// An update keeps managedFields as they are given, and they alone are a change.
+func TestAnUpdateTakesManagedFields(t *testing.T) {
+	old := live(t)
+	o := old.Clone()
+	at := metav1.NewTime(now)
+	o.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "ann", Operation: "Apply", Time: &at, Subresource: "status",
+		FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{}}`)}}}
+	got, err := store.Update(old, o)
+	if err != nil || got.Type != store.Modified || got.New.Generation != 1 || got.Version || len(got.New.ManagedFields) != 1 ||
+		got.New.ManagedFields[0].Subresource != "status" || string(got.New.ManagedFields[0].FieldsV1.Raw) != `{"f:spec":{}}` {
+		t.Fatalf("%+v, %v", got.New, err)
+	}
+	again, err := store.Update(got.At(8).New, got.New.Clone())
+	if err != nil || again.Type != "" {
+		t.Fatalf("the same again: %s, %v", again.Type, err)
+	}
+}

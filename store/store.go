@@ -2,7 +2,7 @@
 // order of revisions, that anyone can read, change by compare-and-swap and
 // watch from a revision on without a gap.
 //
-// The contract is this file and the three beside it (Tasks, Logs, Blobs); its
+// The contract is this file and the four beside it (Tasks, Logs, Blobs, Audit); its
 // rules are named one by one as tests in storetest, which run against
 // store/memory and store/postgres alike. The rules that do not depend on where
 // bytes lie (what a create fills in, when a generation moves, when an object with
@@ -21,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/audit"
 )
 
 // Revision is a place in the one order of all writes of a store, whatever their
@@ -57,8 +58,8 @@ type Store interface {
 	// that empties the finalizers of an object marked for deletion removes it.
 	Update(ctx context.Context, obj *api.Object, opts ...WriteOption) (*api.Object, error)
 
-	// UpdateStatus replaces the status alone, under the same resourceVersion rule;
-	// it never touches spec or generation. A write that changes nothing takes no revision.
+	// UpdateStatus replaces the status alone (and with WithManagedFields metadata.managedFields), under the
+	// same resourceVersion rule; it never touches spec or generation. A write that changes nothing takes no revision.
 	UpdateStatus(ctx context.Context, obj *api.Object, opts ...WriteOption) (*api.Object, error)
 
 	// Delete marks the object (deletionTimestamp, generation + 1) while it has
@@ -178,9 +179,11 @@ type WriteOption func(*Write)
 
 // Write is what the options of one write add up to.
 type Write struct {
-	By         string
-	DryRun     bool
-	Finalizers func([]string) []string
+	By            string
+	DryRun        bool
+	ManagedFields bool
+	Finalizers    func([]string) []string
+	Audited       func(Change) audit.Record // nil: nothing is recorded
 }
 
 // By names who is writing; it is kept with the version of the spec.
@@ -195,6 +198,10 @@ func DryRun() WriteOption { return func(w *Write) { w.DryRun = true } }
 func Finalizers(rule func([]string) []string) WriteOption {
 	return func(w *Write) { w.Finalizers = rule }
 }
+
+// WithManagedFields has UpdateStatus take metadata.managedFields from the object it is
+// given, too. Without it the live ones are kept; Update always takes them.
+func WithManagedFields() WriteOption { return func(w *Write) { w.ManagedFields = true } }
 
 // Writing adds options up.
 func Writing(opts ...WriteOption) Write {

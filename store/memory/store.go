@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/audit"
 	"github.com/powernode/powernode/store"
 )
 
@@ -30,6 +31,7 @@ type Store struct {
 	writing  sync.Mutex
 	hub      store.Hub
 	versions map[api.Key][]store.Version
+	trail    trail
 }
 
 // Get implements store.Store.
@@ -92,7 +94,7 @@ func (s *Store) Update(ctx context.Context, obj *api.Object, opts ...store.Write
 // UpdateStatus implements store.Store.
 func (s *Store) UpdateStatus(ctx context.Context, obj *api.Object, opts ...store.WriteOption) (*api.Object, error) {
 	return s.write(ctx, obj.Key(), opts, func(live *api.Object) (store.Change, error) {
-		return store.UpdateStatus(live, obj)
+		return store.UpdateStatus(live, obj, opts...)
 	})
 }
 
@@ -112,14 +114,38 @@ func (s *Store) write(ctx context.Context, key api.Key, opts []store.WriteOption
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	change, err := rule(s.hub.Get(key))
-	if err != nil || change.Type == "" || w.DryRun {
+	if err != nil || w.DryRun {
 		return change.New, err
 	}
+	record, err := w.Record(change)
+	switch {
+	case err != nil:
+		return nil, err
+	case change.Type != "":
+		change = s.commit(change, w.By)
+		if record != nil {
+			s.trail.add(int64(change.Revision), *record)
+		}
+	case record != nil:
+		s.append(*record)
+	}
+	return change.New, nil
+}
+
+// commit gives a change the next revision.
+func (s *Store) commit(change store.Change, by string) store.Change {
 	now := s.hub.Position()
 	change = change.At(now + 1)
-	s.keep(change, w.By)
+	s.keep(change, by)
 	s.hub.Apply(now, []store.Change{change}, change.Revision)
-	return change.New, nil
+	return change
+}
+
+// append keeps a record without a change, at the next revision.
+func (s *Store) append(record audit.Entry) {
+	now := s.hub.Position()
+	s.trail.add(int64(now+1), record)
+	s.hub.Apply(now, nil, now+1)
 }
 
 // keep adds to an object's history; a new object of the same name starts anew.

@@ -24,3 +24,8 @@ func TestLogs(t *testing.T) {
 func TestBlobs(t *testing.T) {
 	storetest.Blobs(t, func(*testing.T) store.Blobs { return new(memory.Blobs) })
 }
+
+func TestAudit(t *testing.T) {
+	storetest.Audit(t, func(*testing.T) store.Store { return new(memory.Store) },
+		func(s store.Store) store.Audit { return s.(*memory.Store).Audit() })
+}

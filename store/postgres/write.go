@@ -33,7 +33,7 @@ func (s *Store) Update(ctx context.Context, obj *api.Object, opts ...store.Write
 // UpdateStatus implements store.Store.
 func (s *Store) UpdateStatus(ctx context.Context, obj *api.Object, opts ...store.WriteOption) (*api.Object, error) {
 	return s.write(ctx, obj.Key(), opts, func(live *api.Object) (store.Change, error) {
-		return store.UpdateStatus(live, obj)
+		return store.UpdateStatus(live, obj, opts...)
 	})
 }
 

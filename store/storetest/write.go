@@ -151,6 +151,24 @@ var updateRules = []rule{
 		wantError(t, err, api.ErrConflict)
 		same(t, get(t, s, a.Key()), b)
 	}},
+	{"a status write takes managedFields where it is told to, and keeps the live ones else", func(t *testing.T, s store.Store) {
+		manager := func(name string) func(o *api.Object) {
+			return func(o *api.Object) {
+				o.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: name}}
+				o.Status = json.RawMessage(`{"by":"` + name + `"}`)
+			}
+		}
+		a := create(t, s, with(object("a"), manager("ann")))
+		b, err := s.UpdateStatus(t.Context(), with(a, manager("bob")))
+		if err != nil || b.ManagedFields[0].Manager != "ann" {
+			t.Fatalf("status write made %+v, %v", b, err)
+		}
+		c, err := s.UpdateStatus(t.Context(), with(b, manager("eve")), store.WithManagedFields())
+		if err != nil || c.ManagedFields[0].Manager != "eve" || c.Generation != 1 {
+			t.Fatalf("status write made %+v, %v", c, err)
+		}
+		same(t, get(t, s, a.Key()), c)
+	}},
 	{"every write takes a greater revision, whatever its kind", func(t *testing.T, s store.Store) {
 		a := create(t, s, object("a"))
 		b := create(t, s, with(object("a"), func(o *api.Object) { o.APIVersion, o.Kind = "v1", "Secret" }))
