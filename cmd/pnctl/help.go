@@ -66,7 +66,10 @@ pnctl get pipelines,pipelineruns -o wide
 # One object, whole
 pnctl get pl/build -o yaml
 # Follow the changes of a kind, everywhere
-pnctl get ci -A -w`,
+pnctl get ci -A -w
+# As it was wanted: in its second generation, ten minutes ago
+pnctl get pl/build --at 2 -o yaml
+pnctl get pl build --at '10m ago'`,
 		"describe": `
 # What a container instance wants, how far it is, and its latest events
 pnctl describe ci/web`,
@@ -81,7 +84,10 @@ pnctl apply -f deploy/
 cat host.yaml | pnctl apply -f -`,
 		"diff": `
 # What would apply change?
-pnctl diff -f deploy/`,
+pnctl diff -f deploy/
+# What has changed since revision 2? Between two revisions?
+pnctl diff --revision 2 pl/build
+pnctl diff --revision 1..3 pl/build`,
 		"wait": `
 # Until a host is connected, a container has completed, an object is gone
 pnctl wait --for=condition=Ready dockerhost/local

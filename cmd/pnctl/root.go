@@ -31,7 +31,7 @@ func newRoot(s *session) *cobra.Command {
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return quiet(*verbosity) }
 
 	f := s.factory()
-	groups := append(ourVerbs(f, s), embeddedVerbs(f, s.IOStreams)...)
+	groups := append(ourVerbs(f, s), embeddedVerbs(f, s)...)
 	groups.Add(root)
 	templates.ActsAsRootCommand(root, []string{"options"}, groups...)
 	others := otherVerbs(f, s.IOStreams)

@@ -13,11 +13,9 @@ import (
 	"k8s.io/kubectl/pkg/cmd/create"
 	"k8s.io/kubectl/pkg/cmd/delete"
 	"k8s.io/kubectl/pkg/cmd/describe"
-	"k8s.io/kubectl/pkg/cmd/diff"
 	"k8s.io/kubectl/pkg/cmd/edit"
 	"k8s.io/kubectl/pkg/cmd/events"
 	"k8s.io/kubectl/pkg/cmd/explain"
-	"k8s.io/kubectl/pkg/cmd/get"
 	"k8s.io/kubectl/pkg/cmd/kustomize"
 	"k8s.io/kubectl/pkg/cmd/label"
 	"k8s.io/kubectl/pkg/cmd/options"
@@ -25,7 +23,6 @@ import (
 	"k8s.io/kubectl/pkg/cmd/replace"
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
 	"k8s.io/kubectl/pkg/cmd/wait"
-	utilcomp "k8s.io/kubectl/pkg/util/completion"
 	"k8s.io/kubectl/pkg/util/templates"
 )
 
@@ -34,23 +31,22 @@ func ourVerbs(f cmdutil.Factory, s *session) templates.CommandGroups {
 	return templates.CommandGroups{{
 		Message: "Run and Watch:",
 		Commands: []*cobra.Command{
-			newCmdRun(f, s), newCmdLogs(f, s), newCmdCancel(f, s), newCmdArtifacts(f, s),
+			newCmdRun(f, s), newCmdLogs(f, s), newCmdCancel(f, s), newCmdArtifacts(f, s), newCmdRollout(f, s),
 		},
 	}}
 }
 
 // embeddedVerbs are kubectl's own, in the groups of pnctl's help.
-func embeddedVerbs(f cmdutil.Factory, streams genericiooptions.IOStreams) templates.CommandGroups {
+func embeddedVerbs(f cmdutil.Factory, s *session) templates.CommandGroups {
 	const name = "pnctl"
-	getCmd := get.NewCmdGet(name, f, streams)
-	getCmd.ValidArgsFunction = utilcomp.ResourceTypeAndNameCompletionFunc(f)
+	streams := s.IOStreams
 	return templates.CommandGroups{
 		{Message: "Look:", Commands: []*cobra.Command{
-			getCmd, describe.NewCmdDescribe(name, f, streams), explain.NewCmdExplain(name, f, streams),
+			newCmdGet(s), describe.NewCmdDescribe(name, f, streams), explain.NewCmdExplain(name, f, streams),
 			events.NewCmdEvents(f, streams), wait.NewCmdWait(f, streams),
 		}},
 		{Message: "Declare:", Commands: []*cobra.Command{
-			apply.NewCmdApply(name, f, streams), diff.NewCmdDiff(f, streams),
+			apply.NewCmdApply(name, f, streams), newCmdDiff(f, streams),
 			only(create.NewCmdCreate(f, streams), "namespace", "secret", "configmap"),
 			replace.NewCmdReplace(f, streams), kustomize.NewCmdKustomize(streams),
 		}},
@@ -97,7 +93,7 @@ func leftOut() map[string]string {
 	return map[string]string{
 		"attach": pods, "cp": pods, "debug": pods, "exec": pods, "port-forward": pods,
 		"top": nodes, "drain": nodes, "cordon": nodes, "uncordon": nodes, "taint": nodes,
-		"rollout": workloads, "expose": workloads, "autoscale": workloads, "set": workloads,
+		"expose": workloads, "autoscale": workloads, "set": workloads,
 		"scale":        "no kind of this version has a number of copies to change",
 		"certificate":  "the server signs no certificates",
 		"cluster-info": "there are no cluster services to list; `pnctl version` and `pnctl config view` name the server",
