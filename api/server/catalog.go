@@ -14,6 +14,7 @@ type catalog struct {
 	kinds   []*schemas.Kind // by group, version and plural
 	paths   map[[3]string]*schemas.Kind
 	openapi openapiDocs
+	fields  map[*schemas.Kind]*fieldManagers
 }
 
 // catalog is what is served now.
@@ -30,6 +31,10 @@ func newCatalog(kinds []*schemas.Kind) (*catalog, error) {
 			return nil, fmt.Errorf("kinds %s and %s are both served as %s", other.Kind, k.Kind, k.Plural)
 		}
 		c.paths[path] = k
+	}
+	c.fields = map[*schemas.Kind]*fieldManagers{}
+	for _, k := range c.kinds {
+		c.fields[k] = newFieldManagers(k, c.versions(k))
 	}
 	var err error
 	c.openapi, err = newOpenAPI(c)
@@ -51,6 +56,17 @@ func (c *catalog) group(group, version string) []*schemas.Kind {
 		}
 	}
 	return found
+}
+
+// versions are the kinds that are the same as k in another version, and k itself.
+func (c *catalog) versions(k *schemas.Kind) []*schemas.Kind {
+	var same []*schemas.Kind
+	for _, other := range c.kinds {
+		if other.Group == k.Group && other.Kind == k.Kind {
+			same = append(same, other)
+		}
+	}
+	return same
 }
 
 // groupVersion is one version of one group.

@@ -26,6 +26,9 @@ const (
 type document struct {
 	fields map[string]any
 	strict []string // fields that are there twice
+	// owned tells that the document was applied: owners says whose its fields are.
+	owned  bool
+	owners []metav1.ManagedFieldsEntry
 }
 
 func (r *request) gvk() schema.GroupVersionKind {
@@ -46,7 +49,7 @@ func (r *request) decode(data []byte) (document, error) {
 	if err != nil {
 		return document{}, apierrors.NewBadRequest(err.Error())
 	}
-	return document{fields, strict}, r.checkType(fields)
+	return document{fields: fields, strict: strict}, r.checkType(fields)
 }
 
 // checkType makes sure that the document is of the kind that the path names; one
@@ -64,37 +67,39 @@ func (r *request) checkType(doc map[string]any) error {
 }
 
 // object turns a document into the object to store: without unknown fields,
-// complete, and valid by the schema. old is the live object, nil for a create.
-func (r *request) object(doc document, old *api.Object) (*api.Object, error) {
+// complete, and valid by the schema. old is the live object, nil for a create, and before
+// are the fields of it that the write is about.
+func (r *request) object(doc document, old *api.Object) (obj *api.Object, before map[string]any, err error) {
 	if meta, ok := doc.fields["metadata"].(map[string]any); ok {
-		delete(meta, "managedFields") // not kept: no field has an owner here
 		delete(meta, "selfLink")
 	}
 	unknown := r.kind.Prune(doc.fields)
 	if err := r.reportStrict(append(slices.Clone(doc.strict), unknown...)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	complete(r.kind, doc.fields)
 	r.kind.Default(doc.fields)
-	before, err := r.fieldsOf(old)
-	if err != nil {
-		return nil, err
+	if before, err = r.fieldsOf(old); err != nil {
+		return nil, nil, err
 	}
 	if r.kind.StatusSubresource && r.target.subresource == "" {
 		delete(before, "status") // as in the document: this write is not about it
 	}
 	if problems := r.kind.Validate(doc.fields, before); len(problems) > 0 {
-		return nil, apierrors.NewInvalid(r.groupKind(), nameOf(doc.fields), problems)
+		return nil, nil, apierrors.NewInvalid(r.groupKind(), nameOf(doc.fields), problems)
 	}
-	return toObject(doc.fields)
+	obj, err = toObject(doc.fields)
+	return obj, before, err
 }
 
-// fieldsOf is a stored object as a document.
+// fieldsOf is a stored object as a document, without the account of whose its fields are.
 func (r *request) fieldsOf(obj *api.Object) (map[string]any, error) {
 	if obj == nil {
 		return nil, nil
 	}
-	data, err := json.Marshal(obj)
+	plain := *obj
+	plain.ManagedFields = nil
+	data, err := json.Marshal(&plain)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", obj.Key(), err)
 	}

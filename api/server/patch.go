@@ -46,6 +46,9 @@ func (s *Server) patch(r *request) error {
 	if err != nil {
 		return err
 	}
+	if types.PatchType(mediaType(r.http)) == types.ApplyYAMLPatchType {
+		return s.apply(r, body, force != nil && *force)
+	}
 	apply, strict, err := s.patcher(r, body)
 	if err != nil {
 		return err
@@ -90,9 +93,9 @@ func (s *Server) patcher(r *request, body []byte) (patcher, []string, error) {
 		strict, err := patchObject(body)
 		return s.strategic(r, body), strict, err
 	case s.typed.knows(r.gvk()):
-		return nil, nil, unsupportedMedia(string(types.JSONPatchType), string(types.MergePatchType), string(types.StrategicMergePatchType))
+		return nil, nil, unsupportedMedia(string(types.JSONPatchType), string(types.MergePatchType), string(types.StrategicMergePatchType), string(types.ApplyYAMLPatchType))
 	}
-	return nil, nil, unsupportedMedia(string(types.JSONPatchType), string(types.MergePatchType))
+	return nil, nil, unsupportedMedia(string(types.JSONPatchType), string(types.MergePatchType), string(types.ApplyYAMLPatchType))
 }
 
 // patchObject checks that a merge patch is a JSON object, and names the fields

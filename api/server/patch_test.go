@@ -2,11 +2,13 @@ package server_test
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/api/server"
 )
 
@@ -46,7 +48,7 @@ func TestPatches(t *testing.T) {
 		{"old resourceVersion", widgets + "/a", mergePatch, `{"metadata":{"resourceVersion":"` + a.ResourceVersion + `"}}`, 409, "the object has been modified"},
 		{"nothing there", widgets + "/b", mergePatch, `{}`, 404, `"b" not found`},
 		{"strategic for ours", widgets + "/a", strategic, `{}`, 415, jsonPatch + ", " + mergePatch},
-		{"apply", widgets + "/a?fieldManager=me", applyPatch, `{}`, 415, jsonPatch + ", " + mergePatch},
+		{"no patch at all", widgets + "/a", "text/plain", `{}`, 415, jsonPatch + ", " + mergePatch + ", " + applyPatch},
 		{"force", widgets + "/a?force=true", mergePatch, `{}`, 422, "force: Forbidden: may not be specified for non-apply patch"},
 		{"no boolean", widgets + "/a?force=perhaps", mergePatch, `{}`, 400, "force"},
 		{"strategic", config, strategic, `{"data":{"b":"2"},"metadata":{"finalizers":["x/b"]}}`, 200, `"finalizers":["x/b","x/a"]`},
@@ -93,8 +95,13 @@ func TestAPatchIsTriedAgainWhenSomeoneElseWasFaster(t *testing.T) {
 func TestAPatchThatChangesNothingTakesNoRevision(t *testing.T) {
 	h := start(t)
 	a := h.widget("a", 1)
-	got := h.want(h.merge(widgets+"/a", `{"spec":{"size":1},"metadata":{"managedFields":[{}]}}`), 200).object(t)
-	if got.ResourceVersion != a.ResourceVersion {
-		t.Errorf("%s became %s", a.ResourceVersion, got.ResourceVersion)
+	for _, got := range []*api.Object{
+		h.want(h.merge(widgets+"/a", `{"spec":{"size":1}}`), 200).object(t),
+		h.want(h.merge(widgets+"/a?fieldManager=other", `{"spec":{"size":1},"metadata":{"managedFields":null}}`), 200).object(t),
+		h.want(h.get(widgets+"/a"), 200).object(t),
+	} {
+		if got.ResourceVersion != a.ResourceVersion || !reflect.DeepEqual(got.ManagedFields, a.ManagedFields) {
+			t.Errorf("%s became %s, %v", a.ResourceVersion, got.ResourceVersion, got.ManagedFields)
+		}
 	}
 }

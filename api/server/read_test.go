@@ -100,7 +100,7 @@ func TestMetadataAlone(t *testing.T) {
 	list := h.want(h.get(widgets, "Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"), 200)
 	contains(t, "list", list.body, `"kind":"PartialObjectMetadataList"`, `"kind":"PartialObjectMetadata"`, `"name":"a"`)
 	one := h.want(h.get(widgets+"/a", "Accept", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"), 200)
-	if strings.Contains(one.body, "spec") || strings.Contains(list.body, "spec") {
+	if strings.Contains(one.body, `"spec":`) || strings.Contains(list.body, `"spec":`) {
 		t.Errorf("more than metadata: %s %s", one, list)
 	}
 }

@@ -9,13 +9,15 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/store"
 )
 
 // errStale: the client named a resourceVersion that is no longer the live one.
 var errStale = fmt.Errorf("stale: %w", api.ErrConflict)
 
 func (d document) clone() document {
-	return document{runtime.DeepCopyJSON(d.fields), d.strict}
+	d.fields = runtime.DeepCopyJSON(d.fields)
+	return d
 }
 
 // replace stores what a client wants the live object, or its status, to be.
@@ -29,7 +31,7 @@ func (s *Server) replace(ctx context.Context, r *request, live *api.Object, doc 
 	if r.kind.StatusSubresource {
 		delete(doc.fields, "status")
 	}
-	obj, err := r.object(doc, live)
+	obj, before, err := r.object(doc, live)
 	if err != nil {
 		return nil, err
 	}
@@ -40,9 +42,13 @@ func (s *Server) replace(ctx context.Context, r *request, live *api.Object, doc 
 	obj.Status = live.Status
 	obj.CreationTimestamp = live.CreationTimestamp
 	obj.DeletionTimestamp, obj.DeletionGracePeriodSeconds = live.DeletionTimestamp, live.DeletionGracePeriodSeconds
+	if err := s.track(r, live, obj, before, doc); err != nil {
+		return nil, err
+	}
 	if err := s.admit(ctx, r, live, obj); err != nil {
 		return nil, err
 	}
+	keepTimes(live, obj)
 	return s.cfg.Store.Update(ctx, obj, r.writing()...)
 }
 
@@ -82,11 +88,16 @@ func (s *Server) replaceStatus(ctx context.Context, r *request, live *api.Object
 	if status, ok := doc.fields["status"]; ok {
 		wanted["status"] = status
 	}
-	obj, err := r.object(document{wanted, doc.strict}, live)
+	doc.fields = wanted
+	obj, before, err := r.object(doc, live)
 	if err != nil {
 		return nil, err
 	}
 	updated := live.Clone()
 	updated.Status = obj.Status
-	return s.cfg.Store.UpdateStatus(ctx, updated, r.writing()...)
+	if err := s.track(r, live, updated, before, doc); err != nil {
+		return nil, err
+	}
+	keepTimes(live, updated)
+	return s.cfg.Store.UpdateStatus(ctx, updated, append(r.writing(), store.WithManagedFields())...)
 }

@@ -19,6 +19,7 @@ type request struct {
 	echo   echo.Context
 	http   *http.Request
 	kind   *schemas.Kind
+	fields *fieldManagers // of the kind
 	target target
 	verb   string
 	form   form
@@ -56,12 +57,13 @@ func (s *Server) resource(c echo.Context) error {
 	if v, ok := findVirtual(t); ok {
 		return s.review(c, v)
 	}
-	kind, ok := s.catalog().find(t.group, t.version, t.resource)
+	served := s.catalog()
+	kind, ok := served.find(t.group, t.version, t.resource)
 	if !ok || (t.namespace != "" && !kind.Namespaced) || (t.namespace == "" && kind.Namespaced && t.name != "") {
 		return noSuchPath()
 	}
 	i.verb, i.resource = verbOf(c.Request(), t), kind.Plural
-	r := &request{echo: c, http: c.Request(), kind: kind, target: t, verb: i.verb, query: c.Request().URL.Query(), user: i.user}
+	r := &request{echo: c, http: c.Request(), kind: kind, fields: served.fields[kind], target: t, verb: i.verb, query: c.Request().URL.Query(), user: i.user}
 	return s.serve(r)
 }
 

@@ -29,7 +29,7 @@ func (s *Server) update(r *request) error {
 		return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", name, r.target.name))
 	}
 	stored, err := s.retry(r.Context(), r, func(live *api.Object) (document, error) {
-		return doc.clone(), r.checkVersion(doc.fields)
+		return doc.clone(), s.checkVersion(r, doc.fields)
 	})
 	if err != nil {
 		return err
@@ -37,15 +37,25 @@ func (s *Server) update(r *request) error {
 	return s.answer(r, http.StatusOK, stored)
 }
 
-// checkVersion refuses a blind replacement of our own kinds.
-func (r *request) checkVersion(doc map[string]any) error {
+// checkVersion refuses a blind replacement where somebody's work could be lost by it.
+func (s *Server) checkVersion(r *request, doc map[string]any) error {
 	meta, _ := doc["metadata"].(map[string]any)
-	if version, _ := meta["resourceVersion"].(string); version != "" || r.kind.Group == "" {
+	if version, _ := meta["resourceVersion"].(string); version != "" || s.mayReplaceBlindly(r) {
 		return nil
 	}
 	return apierrors.NewInvalid(r.groupKind(), r.target.name, field.ErrorList{
-		field.Invalid(field.NewPath("metadata", "resourceVersion"), "", "must be specified for an update"),
+		field.Invalid(field.NewPath("metadata", "resourceVersion"), uint64(0), "must be specified for an update"),
 	})
+}
+
+// mayReplaceBlindly: the kinds that Kubernetes itself has allow it, but for those that
+// are locks, or that others complete.
+func (s *Server) mayReplaceBlindly(r *request) bool {
+	switch r.kind.Kind {
+	case "Lease", "ServiceAccount", "CustomResourceDefinition":
+		return false
+	}
+	return s.typed.knows(r.gvk())
 }
 
 // writeTries is how often a write that names no resourceVersion is tried.

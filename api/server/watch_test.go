@@ -195,7 +195,7 @@ func TestWatchOfMetadata(t *testing.T) {
 	w := h.stream(allWidgets+"?watch=1", "Accept", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1")
 	got := string(w.next("ADDED").Object)
 	contains(t, "event", got, `"kind":"PartialObjectMetadata"`, `"name":"a"`)
-	if strings.Contains(got, "spec") {
+	if strings.Contains(got, `"spec":`) {
 		t.Errorf("more than metadata: %s", got)
 	}
 }

@@ -35,21 +35,33 @@ func (s *Server) create(r *request) error {
 	if err != nil {
 		return err
 	}
-	if r.kind.StatusSubresource {
-		delete(doc.fields, "status")
-	}
-	obj, err := r.object(doc, nil)
-	if err != nil {
-		return err
-	}
-	if err := s.prepareCreate(r, obj); err != nil {
-		return err
-	}
-	created, err := s.createNamed(r, obj)
+	created, err := s.createObject(r, doc)
 	if err != nil {
 		return err
 	}
 	return s.answer(r, http.StatusCreated, created)
+}
+
+// createObject stores the object that a document asks for.
+func (s *Server) createObject(r *request, doc document) (*api.Object, error) {
+	if r.kind.StatusSubresource {
+		delete(doc.fields, "status")
+	}
+	if meta, ok := doc.fields["metadata"].(map[string]any); ok { // what the client can't set it does not own
+		delete(meta, "deletionTimestamp")
+		delete(meta, "deletionGracePeriodSeconds")
+	}
+	obj, _, err := r.object(doc, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.prepareCreate(r, obj); err != nil {
+		return nil, err
+	}
+	if err := s.track(r, nil, obj, nil, doc); err != nil {
+		return nil, err
+	}
+	return s.createNamed(r, obj)
 }
 
 // prepareCreate puts the object where the path says and clears what the server sets.

@@ -13,9 +13,10 @@ func TestCreateFillsInWhatTheServerKnows(t *testing.T) {
 	got := h.want(h.post(widgets, `{"metadata":{"name":"a","uid":"mine","generation":9,"creationTimestamp":"2001-01-01T00:00:00Z",
 		"deletionTimestamp":"2001-01-01T00:00:00Z","managedFields":[{"manager":"me"}],"selfLink":"x"},"spec":{"size":1,"parts":[{"name":"p"}]},"status":{"phase":"Fake"}}`), 201).object(t)
 	if got.UID == "mine" || got.UID == "" || got.Generation != 1 || got.CreationTimestamp.Year() == 2001 || got.DeletionTimestamp != nil ||
-		got.ManagedFields != nil || got.ResourceVersion == "" || got.Namespace != "default" || got.APIVersion != "test.powernode.io/v1" || len(got.Status) > 0 {
+		len(got.ManagedFields) != 1 || got.ManagedFields[0].Manager != "Go-http-client" || got.ResourceVersion == "" || got.Namespace != "default" || got.APIVersion != "test.powernode.io/v1" || len(got.Status) > 0 {
 		t.Errorf("got %+v", got)
 	}
+	contains(t, "owners", string(got.ManagedFields[0].FieldsV1.Raw), `{"f:spec":{".":{},"f:colour":{},"f:parts":{},"f:size":{}}}`)
 	contains(t, "defaults", string(got.Spec), `"colour":"red"`, `"count":1`)
 }
 
@@ -152,7 +153,7 @@ func TestUpdate(t *testing.T) {
 		return fmt.Sprintf(`{"metadata":{"name":"a"%s},"spec":{"size":%d},"status":{"phase":"Fake"}}`, meta, size)
 	}
 	rv := `,"resourceVersion":"` + a.ResourceVersion + `"`
-	h.refused(h.put(widgets+"/a", with("", 2)), 422, metav1.StatusReasonInvalid, "metadata.resourceVersion: Invalid value: \"\": must be specified for an update")
+	h.refused(h.put(widgets+"/a", with("", 2)), 422, metav1.StatusReasonInvalid, "metadata.resourceVersion: Invalid value: 0: must be specified for an update")
 	got := h.want(h.put(widgets+"/a", with(rv, 2)), 200).object(t)
 	if got.Generation != 2 || len(got.Status) > 0 || got.UID != a.UID || !got.CreationTimestamp.Equal(&a.CreationTimestamp) {
 		t.Errorf("got %+v", got)
