@@ -34,15 +34,16 @@ type selectable struct {
 // addColumns makes the columns: Name first and Age last, unless the definition
 // has its own.
 func (k *Kind) addColumns(at *field.Path, own []columnDefinition) (problems field.ErrorList) {
+	ours := 0 // columns before those of the definition
 	if !slices.ContainsFunc(own, func(c columnDefinition) bool { return c.Name == "Name" }) {
 		name := columnDefinition{Name: "Name", Type: "string", Format: "name", Description: "Name of the object.", valueDefinition: valueDefinition{JSONPath: namePath}}
-		own = append([]columnDefinition{name}, own...)
+		own, ours = append([]columnDefinition{name}, own...), 1
 	}
 	if len(own) == 1 {
 		own = append(own, columnDefinition{Name: "Age", Type: "date", Description: "Time since the object was created.", valueDefinition: valueDefinition{JSONPath: agePath}})
 	}
-	for _, c := range own {
-		columnAt := at.Key(c.Name)
+	for i, c := range own {
+		columnAt := at.Index(i - ours)
 		if c.Name == "" {
 			problems = append(problems, field.Required(columnAt.Child("name"), ""))
 		}

@@ -3,8 +3,10 @@ package schemas
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 )
@@ -13,8 +15,17 @@ import (
 type definition struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata"`
-	Spec              definitionSpec `json:"spec"`
-	Status            any            `json:"status"`
+	Spec              definitionSpec   `json:"spec"`
+	Status            definitionStatus `json:"status"`
+}
+
+// definitionStatus is what the server says of a definition, as far as it binds
+// the next one.
+type definitionStatus struct {
+	StoredVersions []string         `json:"storedVersions"`
+	Conditions     []map[string]any `json:"conditions"`
+	AcceptedNames  any              `json:"acceptedNames"`
+	Observed       any              `json:"observedGeneration"`
 }
 
 type definitionSpec struct {
@@ -50,11 +61,11 @@ type conversion struct {
 }
 
 type version struct {
-	Name       string `json:"name"`
-	Served     bool   `json:"served"`
-	Storage    bool   `json:"storage"`
-	Deprecated bool   `json:"deprecated"`
-	Warning    string `json:"deprecationWarning"`
+	Name       string  `json:"name"`
+	Served     bool    `json:"served"`
+	Storage    bool    `json:"storage"`
+	Deprecated bool    `json:"deprecated"`
+	Warning    *string `json:"deprecationWarning"`
 	Schema     struct {
 		OpenAPIV3Schema any `json:"openAPIV3Schema"`
 	} `json:"schema"`
@@ -77,24 +88,43 @@ type Scale struct {
 // the version that is both served and stored. The error tells every problem
 // with its path in the document.
 func Parse(doc []byte) (*Kind, error) {
+	d, err := readDefinition(doc)
+	if err != nil {
+		return nil, err
+	}
+	k, problems := d.stored()
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("definition %q: %w", d.Name, problems.ToAggregate())
+	}
+	return k, nil
+}
+
+// readDefinition reads a document strictly.
+func readDefinition(doc []byte) (*definition, error) {
 	data, err := yaml.YAMLToJSONStrict(doc)
 	if err != nil {
 		return nil, fmt.Errorf("read definition: %w", err)
 	}
-	var d definition
-	strict, err := kjson.UnmarshalStrict(data, &d)
+	d := &definition{}
+	strict, err := kjson.UnmarshalStrict(data, d)
 	if err != nil {
 		return nil, fmt.Errorf("read definition: %w", err)
 	}
 	if len(strict) > 0 {
 		return nil, fmt.Errorf("definition %q: %w", d.Name, errors.Join(strict...))
 	}
-	if problems := checkDefinition(&d); len(problems) > 0 {
-		return nil, fmt.Errorf("definition %q: %w", d.Name, problems.ToAggregate())
+	return d, nil
+}
+
+// stored is the kind of the stored version.
+func (d *definition) stored() (*Kind, field.ErrorList) {
+	if problems := checkDefinition(d); len(problems) > 0 {
+		return nil, problems
 	}
-	k, problems := newKind(&d)
-	if len(problems) > 0 {
-		return nil, fmt.Errorf("definition %q: %w", d.Name, problems.ToAggregate())
+	i := slices.IndexFunc(d.Spec.Versions, func(v version) bool { return v.Storage })
+	if !d.Spec.Versions[i].Served {
+		at := field.NewPath("spec", "versions").Index(i).Child("served")
+		return nil, list(field.Invalid(at, false, "the stored version must be served"))
 	}
-	return k, nil
+	return newKind(d, i)
 }

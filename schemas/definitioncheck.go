@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -68,19 +69,47 @@ func checkVersions(at *field.Path, versions []version) (problems field.ErrorList
 		for _, message := range validation.IsDNS1035Label(v.Name) {
 			problems = append(problems, field.Invalid(at.Index(i).Child("name"), v.Name, message))
 		}
+		if v.Schema.OpenAPIV3Schema == nil {
+			problems = append(problems, field.Required(at.Index(i).Child("schema", "openAPIV3Schema"), "schemas are structural and not optional"))
+		}
+		if slices.ContainsFunc(versions[:i], func(other version) bool { return other.Name == v.Name }) {
+			problems = append(problems, field.Duplicate(at.Index(i).Child("name"), v.Name))
+		}
+		if v.Warning != nil && !v.Deprecated {
+			problems = append(problems, field.Invalid(at.Index(i).Child("deprecationWarning"), *v.Warning, "only for a version with deprecated: true"))
+		}
+		problems = append(problems, checkScale(at.Index(i).Child("subresources", "scale"), v.Subresources.Scale)...)
 		if !v.Storage {
 			continue
 		}
 		stored++
-		if !v.Served {
-			problems = append(problems, field.Invalid(at.Index(i).Child("served"), false, "the stored version must be served"))
-		}
-		if v.Schema.OpenAPIV3Schema == nil {
-			problems = append(problems, field.Required(at.Index(i).Child("schema", "openAPIV3Schema"), "schemas are structural and not optional"))
-		}
 	}
 	if stored != 1 {
 		problems = append(problems, field.Invalid(at, stored, "exactly one version has storage: true"))
+	}
+	return problems
+}
+
+// checkScale makes sure that the paths of a scale subresource lead to one value
+// each, where the API looks for it.
+func checkScale(at *field.Path, s *Scale) (problems field.ErrorList) {
+	if s == nil {
+		return nil
+	}
+	path := func(at *field.Path, path string, roots ...string) {
+		if path == "" {
+			problems = append(problems, field.Required(at, ""))
+			return
+		}
+		below := slices.ContainsFunc(roots, func(root string) bool { return strings.HasPrefix(path, root) && len(path) > len(root) })
+		if !below || strings.ContainsAny(path, "[]*?") {
+			problems = append(problems, field.Invalid(at, path, "must be a JSONPath of fields below "+strings.Join(roots, " or ")))
+		}
+	}
+	path(at.Child("specReplicasPath"), s.SpecReplicasPath, ".spec.")
+	path(at.Child("statusReplicasPath"), s.StatusReplicasPath, ".status.")
+	if s.LabelSelectorPath != "" {
+		path(at.Child("labelSelectorPath"), s.LabelSelectorPath, ".spec.", ".status.")
 	}
 	return problems
 }

@@ -83,6 +83,7 @@ func keywords() map[string]keyword {
 		"required":         texts(func(s *Schema) *[]string { return &s.Required }),
 		"default":          value(func(s *Schema) *any { return &s.Default }),
 		"example":          value(func(s *Schema) *any { return &s.Example }),
+		"externalDocs":     func(*reader, *Schema, *field.Path, any) {},
 		"enum":             readEnum,
 
 		"properties":           readProperties,

@@ -1,7 +1,6 @@
 package schemas
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
@@ -26,6 +25,8 @@ type Kind struct {
 	// the apiVersion of the stored documents. They differ from Key and APIVersion for
 	// a kind that is another view of one, or a version that is not the stored one.
 	Stored, StoredVersion string
+	// DeprecationWarning is for whoever uses this version; empty for one in good standing.
+	DeprecationWarning string
 
 	// Columns of a table, in order; Cells has the values.
 	Columns []Column
@@ -47,9 +48,8 @@ func (k *Kind) Key() string { return api.KindOf(k.APIVersion(), k.Kind) }
 // APIVersion is what objects of the kind have as apiVersion: "powernode.io/v1", "v1".
 func (k *Kind) APIVersion() string { return strings.TrimPrefix(k.Group+"/"+k.Version, "/") }
 
-// newKind makes a kind of a definition that was checked.
-func newKind(d *definition) (*Kind, field.ErrorList) {
-	i := slices.IndexFunc(d.Spec.Versions, func(v version) bool { return v.Storage })
+// newKind makes a kind of one version of a definition that was checked.
+func newKind(d *definition, i int) (*Kind, field.ErrorList) {
 	v := &d.Spec.Versions[i]
 	at := field.NewPath("spec", "versions").Index(i)
 	k := &Kind{
@@ -61,7 +61,8 @@ func newKind(d *definition) (*Kind, field.ErrorList) {
 		Scale:             v.Subresources.Scale,
 		PathNames:         d.Spec.NameRules == "path-segment",
 	}
-	k.Stored, k.StoredVersion = k.Key(), k.APIVersion()
+	k.Stored, k.StoredVersion = k.Key(), strings.TrimPrefix(k.Group+"/"+d.storageVersion(), "/")
+	k.DeprecationWarning = d.deprecation(v)
 	if as := d.Spec.Stored; as.Kind != "" {
 		k.Stored, k.StoredVersion = api.KindOf(as.APIVersion, as.Kind), as.APIVersion
 	}

@@ -54,6 +54,10 @@ func (p *pruner) value(v any, s *Schema) {
 }
 
 func (p *pruner) object(doc map[string]any, s *Schema) {
+	if s.JSONSchema {
+		p.schema(doc, keywords())
+		return
+	}
 	if s.Type != "object" && !s.PreserveUnknownFields {
 		return // a wrong type: Validate tells
 	}

@@ -14,6 +14,9 @@ const namespaceFinalizer = "powernode.io/controller"
 // complete does to the core kinds what Kubernetes does to them before anything
 // else looks: clients rely on it.
 func complete(kind *schemas.Kind, doc map[string]any) {
+	if kind.Key() == schemas.DefinitionKind {
+		schemas.CompleteDefinition(doc)
+	}
 	if kind.Group != "" {
 		return
 	}
