@@ -5,40 +5,81 @@ import (
 	"fmt"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/version"
+
 	"github.com/powernode/powernode/schemas"
+	"github.com/powernode/powernode/store"
 )
 
 // catalog is the set of kinds that are served, with all that follows from it. It does not
 // change: another set is another catalog, and a request works with one from beginning to end.
 type catalog struct {
-	kinds   []*schemas.Kind // by group, version and plural
-	paths   map[[3]string]*schemas.Kind
-	openapi openapiDocs
-	fields  map[*schemas.Kind]*fieldManagers
+	kinds  []*schemas.Kind // by group, version and plural
+	paths  map[[3]string]*schemas.Kind
+	groups map[groupVersion]*groupKinds
+	fields map[*schemas.Kind]*fieldManagers
+	// custom has those of the kinds that a definition in the store made.
+	custom map[*schemas.Kind]custom
+	// revision is that of the definitions which the catalog was made of; -1 before the first ones were read.
+	revision store.Revision
+}
+
+// custom is what a definition says of a kind beside its form.
+type custom struct {
+	// terminating kinds have no new objects: their definition is being deleted.
+	terminating bool
+	// warning is for whoever uses a version that is deprecated.
+	warning string
 }
 
 // catalog is what is served now.
 func (s *Server) catalog() *catalog { return s.current.Load() }
 
-func newCatalog(kinds []*schemas.Kind) (*catalog, error) {
-	c := &catalog{kinds: slices.Clone(kinds), paths: map[[3]string]*schemas.Kind{}}
+// newCatalog serves kinds. What was derived from a group version of the catalog before
+// is kept where its kinds are the same ones.
+func newCatalog(kinds []*schemas.Kind, before *catalog) (*catalog, error) {
+	c := &catalog{
+		kinds: slices.Clone(kinds), paths: map[[3]string]*schemas.Kind{},
+		groups: map[groupVersion]*groupKinds{}, fields: map[*schemas.Kind]*fieldManagers{},
+	}
 	slices.SortFunc(c.kinds, func(a, b *schemas.Kind) int {
-		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Plural, b.Plural))
+		return cmp.Or(cmp.Compare(a.Group, b.Group), -version.CompareKubeAwareVersionStrings(a.Version, b.Version), cmp.Compare(a.Plural, b.Plural))
 	})
+	of := map[groupVersion][]*schemas.Kind{}
 	for _, k := range c.kinds {
 		path := [3]string{k.Group, k.Version, k.Plural}
 		if other, ok := c.paths[path]; ok {
 			return nil, fmt.Errorf("kinds %s and %s are both served as %s", other.Kind, k.Kind, k.Plural)
 		}
 		c.paths[path] = k
+		gv := groupVersion{k.Group, k.Version}
+		of[gv] = append(of[gv], k)
 	}
-	c.fields = map[*schemas.Kind]*fieldManagers{}
+	for gv, kinds := range of {
+		c.groups[gv] = before.derived(gv, kinds)
+	}
 	for _, k := range c.kinds {
-		c.fields[k] = newFieldManagers(k, c.versions(k))
+		if c.fields[k] = before.managers(k); c.fields[k] == nil {
+			c.fields[k] = newFieldManagers(k, c.versions(k))
+		}
 	}
-	var err error
-	c.openapi, err = newOpenAPI(c)
-	return c, err
+	return c, nil
+}
+
+// managers are those of a kind, whose versions are made together; nil when it is new.
+func (c *catalog) managers(k *schemas.Kind) *fieldManagers {
+	if c == nil {
+		return nil
+	}
+	return c.fields[k]
+}
+
+// derived is what was derived from kinds already, or is to be.
+func (c *catalog) derived(gv groupVersion, kinds []*schemas.Kind) *groupKinds {
+	if c != nil && c.groups[gv] != nil && slices.Equal(c.groups[gv].kinds, kinds) {
+		return c.groups[gv]
+	}
+	return newGroupKinds(gv, kinds)
 }
 
 // find is the kind that is served under a plural name.
@@ -49,13 +90,10 @@ func (c *catalog) find(group, version, plural string) (*schemas.Kind, bool) {
 
 // group lists the kinds of one group and version.
 func (c *catalog) group(group, version string) []*schemas.Kind {
-	var found []*schemas.Kind
-	for _, k := range c.kinds {
-		if k.Group == group && k.Version == version {
-			found = append(found, k)
-		}
+	if g := c.groups[groupVersion{group, version}]; g != nil {
+		return g.kinds
 	}
-	return found
+	return nil
 }
 
 // versions are the kinds that are the same as k in another version, and k itself.
@@ -87,7 +125,8 @@ func (g groupVersion) path() string {
 	return "apis/" + g.group + "/" + g.version
 }
 
-// groupVersions lists what is served, in order.
+// groupVersions lists what is served: groups by name, the versions of each with the
+// preferred one first.
 func (c *catalog) groupVersions() []groupVersion {
 	var all []groupVersion
 	for _, k := range c.kinds {

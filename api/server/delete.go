@@ -57,7 +57,7 @@ func (s *Server) deleteCollection(r *request) error {
 	if err != nil {
 		return err
 	}
-	page, err := s.page(r.Context(), r.kind.Key(), opts)
+	page, err := s.page(r, opts)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (s *Server) remove(r *request, key api.Key, o *metav1.DeleteOptions) (*api.
 			return nil, mayNot(r.groupResource(), key.Name, err)
 		}
 	}
-	return s.cfg.Store.Delete(r.Context(), key, preconditions(o), r.deleting(o)...)
+	return r.objects.Delete(r.Context(), key, preconditions(o), r.deleting(o)...)
 }
 
 func preconditions(o *metav1.DeleteOptions) store.Preconditions {

@@ -94,6 +94,9 @@ func (s *Server) resourceList(c echo.Context, t target) error {
 	if c.Request().Method != http.MethodGet {
 		return echo.ErrMethodNotAllowed
 	}
+	if err := s.settle(c.Request().Context(), 0); err != nil {
+		return err
+	}
 	gv := groupVersion{t.group, t.version}
 	if !slices.Contains(s.served(), gv) {
 		return noSuchPath()

@@ -137,7 +137,7 @@ func (r *request) reportStrict(problems []string) error {
 		return apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: strict decoding error: %s",
 			r.kind.Kind, r.kind.Version, r.kind.Kind, strings.Join(problems, ", ")))
 	default:
-		warn(r.echo.Response().Header(), problems)
+		r.warn(problems)
 	}
 	return nil
 }
@@ -160,6 +160,9 @@ func warn(h http.Header, warnings []string) {
 func (s *Server) admit(ctx context.Context, r *request, old, obj *api.Object) error {
 	if problems := validateMeta(r.kind, old, obj); len(problems) > 0 {
 		return apierrors.NewInvalid(r.groupKind(), obj.Name, problems)
+	}
+	if old == nil && r.custom.terminating {
+		return refuseTerminating(r)
 	}
 	admission := s.cfg.Admission[r.kind.Key()]
 	if admission == nil || (old != nil && sameContent(old, obj)) {

@@ -16,7 +16,7 @@ type flakyStore struct {
 	expired   atomic.Bool  // what is asked for by revision is gone
 	conflicts atomic.Int32 // so many updates lose a race
 	failure   atomic.Pointer[error]
-	lists     atomic.Int32
+	lists     atomic.Int32 // of Widgets
 }
 
 func (f *flakyStore) failing() error {
@@ -27,7 +27,9 @@ func (f *flakyStore) failing() error {
 }
 
 func (f *flakyStore) List(ctx context.Context, kind string, opts store.ListOptions) (store.List, error) {
-	f.lists.Add(1)
+	if kind == widgetKind {
+		f.lists.Add(1)
+	}
 	if f.expired.Load() && (opts.Continue.Revision > 0 || opts.At > 0) {
 		return store.List{}, fmt.Errorf("list %s: %w", kind, api.ErrExpired)
 	}

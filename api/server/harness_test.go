@@ -68,6 +68,7 @@ func start(t testing.TB, change ...func(*server.Config)) *harness {
 		t.Fatal(err)
 	}
 	h.store = cfg.Store
+	h.run(h.server)
 	web := httptest.NewTLSServer(h.server)
 	t.Cleanup(func() {
 		h.server.Drain()
@@ -76,6 +77,17 @@ func start(t testing.TB, change ...func(*server.Config)) *harness {
 	h.URL, h.ca = web.URL, web.Certificate()
 	h.want(h.post("/api/v1/namespaces", `{"metadata":{"name":"default"}}`), 201)
 	return h
+}
+
+// run follows the definitions of kinds until the test ends.
+func (h *harness) run(s *server.Server) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- s.Run(ctx) }()
+	h.Cleanup(func() {
+		cancel()
+		<-done
+	})
 }
 
 func testKinds(t testing.TB) []*schemas.Kind {
@@ -211,6 +223,12 @@ func (h *harness) refused(a answer, code int, reason metav1.StatusReason, messag
 		h.Fatalf("got %s %q, want %s with %q", st.Reason, st.Message, reason, message)
 	}
 	return st
+}
+
+// definition is a document as an object.
+func (h *harness) definition(doc string) *api.Object {
+	h.Helper()
+	return answer{body: doc}.object(h)
 }
 
 // widget creates a Widget.

@@ -56,11 +56,11 @@ func (s *Server) history(r *request) error {
 	if err != nil {
 		return err
 	}
-	versions, err := s.cfg.Store.History(r.Context(), r.key())
+	versions, err := r.objects.History(r.Context(), r.key())
 	if err != nil {
 		return err
 	}
-	live, err := s.cfg.Store.Get(r.Context(), r.key())
+	live, err := r.objects.Get(r.Context(), r.key())
 	if err != nil && !errors.Is(err, api.ErrNotFound) {
 		return err
 	}
@@ -68,7 +68,7 @@ func (s *Server) history(r *request) error {
 		return api.ErrNotFound // replaced by an object without a spec, or between the two reads
 	}
 	if live == nil {
-		warn(r.echo.Response().Header(), []string{fmt.Sprintf("%s %q is deleted: this is what it was", r.kind.Plural, r.target.name)})
+		r.warn([]string{fmt.Sprintf("%s %q is deleted: this is what it was", r.kind.Plural, r.target.name)})
 	}
 	if pick == nil {
 		return s.sendHistory(r, versions, live != nil)

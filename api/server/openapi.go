@@ -8,24 +8,7 @@ import (
 	openapiv2 "github.com/google/gnostic-models/openapiv2"
 	"github.com/labstack/echo/v4"
 	"google.golang.org/protobuf/proto"
-
-	"github.com/powernode/powernode/schemas"
 )
-
-// openapiDocs are the OpenAPI v3 documents, by the path of their group version.
-type openapiDocs map[string][]byte
-
-func newOpenAPI(c *catalog) (openapiDocs, error) {
-	docs := openapiDocs{}
-	for _, gv := range c.groupVersions() {
-		doc, err := schemas.OpenAPI(gv.group, gv.version, c.group(gv.group, gv.version))
-		if err != nil {
-			return nil, fmt.Errorf("describe %s: %w", gv, err)
-		}
-		docs[gv.path()] = doc
-	}
-	return docs, nil
-}
 
 // The only form of OpenAPI v2 that clients read, as they ask for it and as it is answered: the
 // first is no valid media type.
@@ -57,23 +40,36 @@ type openapiPath struct {
 	ServerRelativeURL string `json:"serverRelativeURL"`
 }
 
-// openapiIndex lists the documents, each with a hash by which it may be kept for ever.
+// openapiIndex lists the documents, each with a hash by which it may be kept for ever. A group
+// version that can't be described takes no other with it.
 func (s *Server) openapiIndex(c echo.Context) error {
 	index := openapiPaths{map[string]openapiPath{}}
-	for path, doc := range s.catalog().openapi {
-		index.Paths[path] = openapiPath{"/openapi/v3/" + path + "?hash=" + digest(doc)}
+	for gv, kinds := range s.catalog().groups {
+		doc, err := kinds.openapi()
+		if err != nil {
+			s.cfg.Log.Error("OpenAPI", "request_id", infoOf(c).requestID, "error", err.Error())
+			continue
+		}
+		index.Paths[gv.path()] = openapiPath{"/openapi/v3/" + gv.path() + "?hash=" + doc.hash}
 	}
 	return sendTagged(c, mediaJSON, index)
 }
 
 func (s *Server) openapiDocument(c echo.Context) error {
-	doc, ok := s.catalog().openapi[strings.TrimPrefix(c.Request().URL.Path, "/openapi/v3/")]
-	if !ok {
-		return noSuchPath()
+	path := strings.TrimPrefix(c.Request().URL.Path, "/openapi/v3/")
+	for gv, kinds := range s.catalog().groups {
+		if gv.path() != path {
+			continue
+		}
+		doc, err := kinds.openapi()
+		if err != nil {
+			return err
+		}
+		if c.QueryParam("hash") == doc.hash {
+			c.Response().Header().Set(echo.HeaderCacheControl, "public, immutable")
+			c.Response().Header().Set("Expires", time.Now().AddDate(1, 0, 0).UTC().Format(time.RFC1123))
+		}
+		return sendBytes(c, mediaJSON, doc.body)
 	}
-	if c.QueryParam("hash") == digest(doc) {
-		c.Response().Header().Set(echo.HeaderCacheControl, "public, immutable")
-		c.Response().Header().Set("Expires", time.Now().AddDate(1, 0, 0).UTC().Format(time.RFC1123))
-	}
-	return sendBytes(c, mediaJSON, doc)
+	return noSuchPath()
 }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,7 +17,7 @@ func (s *Server) get(r *request) error {
 	if err := s.notOlder(r); err != nil {
 		return err
 	}
-	obj, err := s.cfg.Store.Get(r.Context(), r.key())
+	obj, err := r.objects.Get(r.Context(), r.key())
 	if err != nil {
 		return err
 	}
@@ -32,7 +31,7 @@ func (s *Server) notOlder(r *request) error {
 	if err != nil || revision == 0 {
 		return err
 	}
-	_, err = s.cfg.Store.List(r.Context(), r.kind.Key(), store.ListOptions{
+	_, err = r.objects.List(r.Context(), r.kind.Key(), store.ListOptions{
 		Namespace: r.target.namespace, AtLeast: revision, Limit: 1,
 	})
 	return err
@@ -60,7 +59,7 @@ func (s *Server) list(r *request) error {
 	if err != nil {
 		return err
 	}
-	page, err := s.page(r.Context(), r.kind.Key(), opts)
+	page, err := s.page(r, opts)
 	if err != nil {
 		return err
 	}
@@ -77,8 +76,8 @@ func (s *Server) list(r *request) error {
 	return s.sendList(r, meta, page.Items)
 }
 
-func (s *Server) page(ctx context.Context, kind string, opts store.ListOptions) (store.List, error) {
-	page, err := s.cfg.Store.List(ctx, kind, opts)
+func (s *Server) page(r *request, opts store.ListOptions) (store.List, error) {
+	page, err := r.objects.List(r.Context(), r.kind.Key(), opts)
 	if errors.Is(err, api.ErrExpired) && opts.Continue.Name != "" {
 		return page, expiredPage(opts.Continue)
 	}

@@ -49,7 +49,7 @@ func (s *Server) replace(ctx context.Context, r *request, live *api.Object, doc 
 		return nil, err
 	}
 	keepTimes(live, obj)
-	return s.cfg.Store.Update(ctx, obj, r.writing()...)
+	return r.objects.Update(ctx, obj, r.writing()...)
 }
 
 // sameObject checks that the document still speaks of the live object, in the
@@ -99,5 +99,5 @@ func (s *Server) replaceStatus(ctx context.Context, r *request, live *api.Object
 		return nil, err
 	}
 	keepTimes(live, updated)
-	return s.cfg.Store.UpdateStatus(ctx, updated, append(r.writing(), store.WithManagedFields())...)
+	return r.objects.UpdateStatus(ctx, updated, append(r.writing(), store.WithManagedFields())...)
 }

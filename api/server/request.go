@@ -16,15 +16,18 @@ import (
 
 // request is a resource request that was understood: what is asked of which kind.
 type request struct {
-	echo   echo.Context
-	http   *http.Request
-	kind   *schemas.Kind
-	fields *fieldManagers // of the kind
-	target target
-	verb   string
-	form   form
-	query  url.Values
-	user   User
+	echo echo.Context
+	http *http.Request
+	kind *schemas.Kind
+	// objects are those of the kind, as they are served; see convert.go.
+	objects objects
+	fields  *fieldManagers // of the kind
+	custom  custom         // the zero value for kinds of the program
+	target  target
+	verb    string
+	form    form
+	query   url.Values
+	user    User
 }
 
 // Context ends when the client goes away.
@@ -57,14 +60,32 @@ func (s *Server) resource(c echo.Context) error {
 	if v, ok := findVirtual(t); ok {
 		return s.review(c, v)
 	}
-	served := s.catalog()
-	kind, ok := served.find(t.group, t.version, t.resource)
-	if !ok || (t.namespace != "" && !kind.Namespaced) || (t.namespace == "" && kind.Namespaced && t.name != "") {
-		return noSuchPath()
+	served, kind, err := s.find(c.Request().Context(), t)
+	if err != nil {
+		return err
 	}
 	i.verb, i.resource = verbOf(c.Request(), t), kind.Plural
-	r := &request{echo: c, http: c.Request(), kind: kind, fields: served.fields[kind], target: t, verb: i.verb, query: c.Request().URL.Query(), user: i.user}
+	r := &request{echo: c, http: c.Request(), kind: kind, objects: s.objectsOf(served, kind), fields: served.fields[kind], custom: served.custom[kind], target: t, verb: i.verb, query: c.Request().URL.Query(), user: i.user}
+	r.warn(nil)
 	return s.serve(r)
+}
+
+// find is the kind that a path names, in the catalog that the request goes on with. Before the
+// definitions of kinds were read, nothing is known not to be there.
+func (s *Server) find(ctx context.Context, t target) (*catalog, *schemas.Kind, error) {
+	served := s.catalog()
+	kind, ok := served.find(t.group, t.version, t.resource)
+	if !ok && served.revision < 0 {
+		if err := s.settle(ctx, 0); err != nil {
+			return nil, nil, err
+		}
+		served = s.catalog()
+		kind, ok = served.find(t.group, t.version, t.resource)
+	}
+	if !ok || (t.namespace != "" && !kind.Namespaced) || (t.namespace == "" && kind.Namespaced && t.name != "") {
+		return nil, nil, noSuchPath()
+	}
+	return served, kind, nil
 }
 
 // serve hands an understood request to the handler of its verb.
@@ -137,7 +158,7 @@ func (s *Server) subresource(r *request, sub api.Subresource) error {
 	if r.verb != "get" {
 		return apierrors.NewMethodNotSupported(r.groupResource(), r.http.Method)
 	}
-	obj, err := s.cfg.Store.Get(r.Context(), r.key())
+	obj, err := r.objects.Get(r.Context(), r.key())
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,11 @@ import (
 	"github.com/powernode/powernode/store"
 )
 
-// encodedBytes bounds what is kept of encoded objects.
-const encodedBytes = 64 << 20
+// Bounds of what is kept of encoded objects, and of those that are served otherwise than stored.
+const (
+	encodedBytes   = 64 << 20
+	convertedBytes = 32 << 20
+)
 
 // Config is what a Server serves. Store, Kinds and Authenticate are needed; a
 // server without Tasks has no runner endpoints, and then needs no Logs and Blobs.
@@ -49,13 +52,15 @@ type Config struct {
 
 // Server is the API as an http.Handler. It is safe for concurrent use.
 type Server struct {
-	cfg       Config
-	echo      *echo.Echo
-	current   atomic.Pointer[catalog]
-	typed     *typed
-	encodings encodings
-	streams   streams
-	metrics   *metrics
+	cfg         Config
+	echo        *echo.Echo
+	current     atomic.Pointer[catalog]
+	typed       *typed
+	exchanged   store.Bell // rings when current is another one
+	encodings   encodings
+	conversions conversions
+	streams     streams
+	metrics     *metrics
 }
 
 // New makes a Server; it serves until its caller's http.Server stops.
@@ -69,11 +74,13 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Registry == nil {
 		cfg.Registry = prometheus.NewRegistry()
 	}
-	s := &Server{cfg: cfg, encodings: encodings{budget: encodedBytes}}
-	catalog, err := newCatalog(cfg.Kinds)
+	s := &Server{cfg: cfg, encodings: encodings{budget: encodedBytes}, conversions: conversions{budget: convertedBytes}}
+	s.cfg.Store = settling{cfg.Store, s}
+	catalog, err := newCatalog(cfg.Kinds, nil)
 	if err != nil {
 		return nil, err
 	}
+	catalog.revision = -1
 	s.current.Store(catalog)
 	if s.typed, err = newTyped(); err != nil {
 		return nil, err
@@ -110,16 +117,16 @@ func (s *Server) route() {
 	e.GET("/health/ready", s.health)
 	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{})))
 
-	e.GET("/api", s.coreVersions)
-	e.GET("/api/", s.coreVersions)
-	e.GET("/apis", s.groups)
-	e.GET("/apis/", s.groups)
-	e.GET("/apis/:group", s.group)
+	e.GET("/api", s.settled(s.coreVersions))
+	e.GET("/api/", s.settled(s.coreVersions))
+	e.GET("/apis", s.settled(s.groups))
+	e.GET("/apis/", s.settled(s.groups))
+	e.GET("/apis/:group", s.settled(s.group))
 	e.Any("/api/*", s.resource)
 	e.Any("/apis/:group/*", s.resource)
-	e.GET("/openapi/v2", s.openapiV2)
-	e.GET("/openapi/v3", s.openapiIndex)
-	e.GET("/openapi/v3/*", s.openapiDocument)
+	e.GET("/openapi/v2", s.settled(s.openapiV2))
+	e.GET("/openapi/v3", s.settled(s.openapiIndex))
+	e.GET("/openapi/v3/*", s.settled(s.openapiDocument))
 	if s.cfg.Tasks != nil {
 		s.routeRunner(e.Group("/runner/v1"))
 	}

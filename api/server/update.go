@@ -65,7 +65,7 @@ const writeTries = 5
 // someone else was faster. A document that names a resourceVersion conflicts instead.
 func (s *Server) retry(ctx context.Context, r *request, want func(live *api.Object) (document, error)) (*api.Object, error) {
 	for try := 1; ; try++ {
-		live, err := s.cfg.Store.Get(ctx, r.key())
+		live, err := r.objects.Get(ctx, r.key())
 		if err != nil {
 			return nil, err
 		}

@@ -56,7 +56,7 @@ func (s *Server) watch(r *request) error {
 
 // follow sends what changes. When it returns the stream is over.
 func (s *Server) follow(ctx context.Context, w *eventWriter, from store.Revision, opts store.WatchOptions) {
-	for event, err := range s.cfg.Store.Watch(ctx, w.r.kind.Key(), from, opts) {
+	for event, err := range w.r.objects.Watch(ctx, w.r.kind.Key(), from, opts) {
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -110,7 +110,7 @@ func (s *Server) initial(ctx context.Context, r *request, o *internalversion.Lis
 	if revision > 0 && (!asked || !*o.SendInitialEvents) {
 		return nil, revision, nil
 	}
-	list, err := s.cfg.Store.List(ctx, r.kind.Key(), store.ListOptions{
+	list, err := r.objects.List(ctx, r.kind.Key(), store.ListOptions{
 		Namespace: opts.Namespace, Labels: opts.Labels, Fields: opts.Fields,
 		AtLeast: revision, Any: o.ResourceVersion == "0",
 	})

@@ -146,7 +146,7 @@ func (s *Server) admitCreate(r *request, obj *api.Object) (*api.Object, error) {
 	if err := s.admit(r.Context(), r, nil, admitted); err != nil {
 		return nil, err
 	}
-	return s.cfg.Store.Create(r.Context(), admitted, r.writing()...)
+	return r.objects.Create(r.Context(), admitted, r.writing()...)
 }
 
 // writing are the options of every write of the request.

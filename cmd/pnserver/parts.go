@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/powernode/powernode/api"
@@ -78,7 +79,17 @@ func (p *process) api(world *controllers.World, contents store.Blobs) (func(cont
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) error { return p.serveHTTP(ctx, handler, handler.Drain) }, nil
+	return func(ctx context.Context) error { return p.runAPI(ctx, handler) }, nil
+}
+
+// runAPI serves until ctx ends; what goes on beside the requests ends after the last one.
+func (p *process) runAPI(ctx context.Context, s *server.Server) error {
+	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var group errgroup.Group
+	group.Go(func() error { return s.Run(beside) })
+	err := p.serveHTTP(ctx, s, s.Drain)
+	stop()
+	return errors.Join(err, group.Wait())
 }
 
 // controllers run in one process at a time: the others of the same database wait for their turn.
