@@ -82,7 +82,7 @@ func (r *request) object(doc document, old *api.Object) (obj *api.Object, before
 	if before, err = r.fieldsOf(old); err != nil {
 		return nil, nil, err
 	}
-	if r.kind.StatusSubresource && r.target.subresource == "" {
+	if r.kind.StatusSubresource && r.target.subresource != "status" {
 		delete(before, "status") // as in the document: this write is not about it
 	}
 	if problems := r.kind.Validate(doc.fields, before); len(problems) > 0 {

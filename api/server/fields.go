@@ -20,15 +20,17 @@ import (
 // what is applied. They are made when first asked for, from the schemas of all
 // versions of the kind: an account may speak of fields as another version has them.
 type fieldManagers struct {
-	kind   *schemas.Kind
-	types  func() (managedfields.TypeConverter, error)
-	object func() (*managedfields.FieldManager, error)
-	status func() (*managedfields.FieldManager, error)
+	kind     *schemas.Kind
+	versions []*schemas.Kind
+	types    func() (managedfields.TypeConverter, error)
+	object   func() (*managedfields.FieldManager, error)
+	status   func() (*managedfields.FieldManager, error)
+	scale    func() (*managedfields.FieldManager, error)
 }
 
 // newFieldManagers prepares the field managers of kind, which is served in these versions.
 func newFieldManagers(kind *schemas.Kind, versions []*schemas.Kind) *fieldManagers {
-	m := &fieldManagers{kind: kind}
+	m := &fieldManagers{kind: kind, versions: versions}
 	m.types = sync.OnceValues(func() (managedfields.TypeConverter, error) {
 		definitions, err := schemas.Definitions(versions)
 		if err != nil {
@@ -38,6 +40,7 @@ func newFieldManagers(kind *schemas.Kind, versions []*schemas.Kind) *fieldManage
 	})
 	m.object = sync.OnceValues(func() (*managedfields.FieldManager, error) { return m.manager("") })
 	m.status = sync.OnceValues(func() (*managedfields.FieldManager, error) { return m.manager("status") })
+	m.scale = sync.OnceValues(scaleManager)
 	return m
 }
 

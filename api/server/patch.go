@@ -33,13 +33,8 @@ type patcher func(live []byte) ([]byte, error)
 // patch changes an object, or its status, by what differs. It is tried again
 // when someone else was faster, unless the patch names a resourceVersion.
 func (s *Server) patch(r *request) error {
-	force, err := boolQuery(r, "force")
+	force, err := r.checkPatchOptions()
 	if err != nil {
-		return err
-	}
-	if err := invalidOptions("PatchOptions", validation.ValidatePatchOptions(&metav1.PatchOptions{
-		DryRun: r.query["dryRun"], Force: force, FieldManager: r.query.Get("fieldManager"), FieldValidation: r.query.Get("fieldValidation"),
-	}, types.PatchType(mediaType(r.http)))); err != nil {
 		return err
 	}
 	body, err := readBody(r.echo, maxBody)
@@ -47,7 +42,7 @@ func (s *Server) patch(r *request) error {
 		return err
 	}
 	if types.PatchType(mediaType(r.http)) == types.ApplyYAMLPatchType {
-		return s.apply(r, body, force != nil && *force)
+		return s.apply(r, body, force)
 	}
 	apply, strict, err := s.patcher(r, body)
 	if err != nil {
@@ -60,6 +55,18 @@ func (s *Server) patch(r *request) error {
 		return err
 	}
 	return s.answer(r, http.StatusOK, stored)
+}
+
+// checkPatchOptions tells whether an apply may take over what others own.
+func (r *request) checkPatchOptions() (force bool, err error) {
+	given, err := boolQuery(r, "force")
+	if err != nil {
+		return false, err
+	}
+	err = invalidOptions("PatchOptions", validation.ValidatePatchOptions(&metav1.PatchOptions{
+		DryRun: r.query["dryRun"], Force: given, FieldManager: r.query.Get("fieldManager"), FieldValidation: r.query.Get("fieldValidation"),
+	}, types.PatchType(mediaType(r.http))))
+	return given != nil && *given, err
 }
 
 // patched applies a patch to the live object.

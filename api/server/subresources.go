@@ -22,6 +22,12 @@ func (s *Server) subresources(k *schemas.Kind) map[string]subresource {
 	if k.StatusSubresource {
 		subs["status"] = subresource{verbs: map[string]func(*request) error{"get": s.get, "update": s.update, "patch": s.patch}}
 	}
+	if k.Scale != nil {
+		subs[subScale] = subresource{
+			kind:  metav1.GroupVersionKind{Group: scaleKind().Group, Version: scaleKind().Version, Kind: scaleKind().Kind},
+			verbs: map[string]func(*request) error{"get": s.getScale, "update": s.updateScale, "patch": s.patchScale},
+		}
+	}
 	if hasHistory(k) {
 		subs[subHistory] = subresource{
 			kind:  metav1.GroupVersionKind{Group: api.Group, Version: api.Version, Kind: "History"},

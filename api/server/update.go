@@ -16,9 +16,7 @@ import (
 
 // update replaces an object, or its status.
 func (s *Server) update(r *request) error {
-	if err := invalidOptions("UpdateOptions", validation.ValidateUpdateOptions(&metav1.UpdateOptions{
-		DryRun: r.query["dryRun"], FieldManager: r.query.Get("fieldManager"), FieldValidation: r.query.Get("fieldValidation"),
-	})); err != nil {
+	if err := r.checkUpdateOptions(); err != nil {
 		return err
 	}
 	doc, err := s.document(r)
@@ -35,6 +33,12 @@ func (s *Server) update(r *request) error {
 		return err
 	}
 	return s.answer(r, http.StatusOK, stored)
+}
+
+func (r *request) checkUpdateOptions() error {
+	return invalidOptions("UpdateOptions", validation.ValidateUpdateOptions(&metav1.UpdateOptions{
+		DryRun: r.query["dryRun"], FieldManager: r.query.Get("fieldManager"), FieldValidation: r.query.Get("fieldValidation"),
+	}))
 }
 
 // checkVersion refuses a blind replacement where somebody's work could be lost by it.
