@@ -53,7 +53,7 @@ func eventName(about *api.Object, n Notice) string {
 // Kubernetes: kubectl reads them, and so can tell what came first.
 func newEvent(about *api.Object, n Notice, at time.Time) (*api.Object, error) {
 	namespace := orDefault(about.Namespace, defaultNamespace)
-	component := strings.ToLower(about.Kind) + "-controller"
+	component := orDefault(n.Source, strings.ToLower(about.Kind)+"-controller")
 	event := &api.Object{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: eventKind},
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: eventName(about, n)},

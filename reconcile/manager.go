@@ -66,6 +66,12 @@ func (m *Manager) Hint(key api.Key) {
 	}
 }
 
+// Notify keeps a notice about an object as an Event; it neither blocks nor fails, and writes while Run goes on.
+func (m *Manager) Notify(about *api.Object, notice Notice) {
+	m.setUp()
+	m.engine.recorder.record(about, notice)
+}
+
 // Synced reports whether every kind has been listed, so that all objects are known.
 func (m *Manager) Synced() bool {
 	m.setUp()

@@ -55,12 +55,13 @@ type Notice struct {
 	Type    string // Normal or Warning
 	Reason  string // CamelCase, for programs
 	Message string // for people
+	Source  string // who tells it; the controller of the object's kind when empty
 }
 
 // Eventf tells the object's owner what happened. It is recorded after the pass;
 // the same notice again only counts up.
 func (o *Object[S, O]) Eventf(eventType, reason, format string, args ...any) {
-	o.events = append(o.events, Notice{eventType, reason, fmt.Sprintf(format, args...)})
+	o.events = append(o.events, Notice{Type: eventType, Reason: reason, Message: fmt.Sprintf(format, args...)})
 }
 
 // Objects is a controller's view of other objects. Reads are consistent, and
