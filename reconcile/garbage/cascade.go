@@ -18,6 +18,10 @@ import (
 // foreground lets an owner go once no dependent blocks it. The dependents were given to
 // examine when its deletion was seen; each that goes brings the owner back here.
 func (c *collection) foreground(ctx context.Context, obj *api.Object) error {
+	if c.graph.circle(obj.UID) {
+		_, err := c.unblock(ctx, obj)
+		return err
+	}
 	if c.graph.blocked(obj.UID) {
 		return nil
 	}

@@ -151,6 +151,22 @@ func TestOwnersInACircle(t *testing.T) {
 	}
 }
 
+// Kubernetes waits for ever here.
+func TestAllOfACircleInTheForeground(t *testing.T) {
+	within(t, func(w *world) {
+		self, a := w.make("ConfigMap", "a/self"), w.make("ConfigMap", "a/a")
+		b := w.make("Secret", "a/b", ref(a, true))
+		w.update(a, func(o *api.Object) { o.OwnerReferences = []metav1.OwnerReference{ref(b, true)} })
+		w.update(self, func(o *api.Object) { o.OwnerReferences = []metav1.OwnerReference{ref(self, true)} })
+		for _, obj := range []*api.Object{self, a, b} {
+			w.delete(obj, foreground)
+		}
+		defer w.collect()()
+		settle()
+		w.are(false, self, a, b)
+	})
+}
+
 func TestOrphansForgetTheirOwner(t *testing.T) {
 	within(t, func(w *world) {
 		owner := w.update(w.make("ConfigMap", "a/owner"), hold)

@@ -197,6 +197,28 @@ func (g *graph) blocked(uid types.UID) bool {
 	return false
 }
 
+// circle reports whether the owner holds up, directly or not, a dependent that it waits for.
+func (g *graph) circle(uid types.UID) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	seen, next := map[types.UID]bool{}, []types.UID{uid}
+	for len(next) > 0 {
+		owner := next[0]
+		next = next[1:]
+		for _, n := range g.dependents[owner] {
+			switch {
+			case !n.foreground || !n.blocks(owner):
+			case n.uid == uid:
+				return true
+			case !seen[n.uid]:
+				seen[n.uid] = true
+				next = append(next, n.uid)
+			}
+		}
+	}
+	return false
+}
+
 // naming lists the objects to be examined that name an owner of a kind.
 func (g *graph) naming(kind string) (look []types.UID) {
 	g.mu.Lock()
