@@ -11,6 +11,9 @@ import (
 // controller has seen it.
 const namespaceFinalizer = "powernode.io/controller"
 
+// kindEvent is the kind that all Events are stored as.
+const kindEvent = "Event"
+
 // complete does to the core kinds what Kubernetes does to them before anything
 // else looks: clients rely on it.
 func complete(kind *schemas.Kind, doc map[string]any) {

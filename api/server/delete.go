@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
 
 	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/store"
@@ -61,28 +65,55 @@ func (s *Server) deleteCollection(r *request) error {
 	if err != nil {
 		return err
 	}
-	var deleted []*api.Object
-	for _, obj := range page.Items {
-		gone, err := s.remove(r, obj.Key(), o)
-		switch {
-		case errors.Is(err, api.ErrNotFound): // someone else did
-		case err != nil:
-			return err
-		default:
-			deleted = append(deleted, gone)
-		}
+	deleted, err := s.removeAll(r, page.Items, o)
+	if err != nil {
+		return err
 	}
-	return s.sendList(r, metav1.ListMeta{ResourceVersion: page.Revision.String()}, deleted)
+	return s.sendList(r, listMeta(page), deleted)
 }
+
+// removeAll deletes objects, several at once, and returns those that it did, in order. What
+// is gone already is left out; the first that may not be deleted ends it.
+func (s *Server) removeAll(r *request, objects []*api.Object, o *metav1.DeleteOptions) ([]*api.Object, error) {
+	deleted := make([]*api.Object, len(objects))
+	var group errgroup.Group
+	group.SetLimit(removeAtOnce)
+	for i, obj := range objects {
+		if err := s.mayDelete(r, obj.Key()); err != nil {
+			_ = group.Wait() // those before it go all the same
+			return nil, err
+		}
+		group.Go(func() (err error) {
+			deleted[i], err = s.remove(r, obj.Key(), o)
+			if errors.Is(err, api.ErrNotFound) { // someone else did
+				err = nil
+			}
+			return err
+		})
+	}
+	err := group.Wait()
+	return slices.DeleteFunc(deleted, func(obj *api.Object) bool { return obj == nil }), err
+}
+
+// removeAtOnce is how many objects of a collection are being deleted at a time.
+const removeAtOnce = 16
 
 // remove deletes what may be deleted.
 func (s *Server) remove(r *request, key api.Key, o *metav1.DeleteOptions) (*api.Object, error) {
-	if s.cfg.MayDelete != nil {
-		if err := s.cfg.MayDelete(key); err != nil {
-			return nil, mayNot(r.groupResource(), key.Name, err)
-		}
+	if err := s.mayDelete(r, key); err != nil {
+		return nil, err
 	}
 	return r.objects.Delete(r.Context(), key, preconditions(o), r.deleting(o)...)
+}
+
+func (s *Server) mayDelete(r *request, key api.Key) error {
+	if s.cfg.MayDelete == nil {
+		return nil
+	}
+	if err := s.cfg.MayDelete(key); err != nil {
+		return mayNot(r.groupResource(), key.Name, err)
+	}
+	return nil
 }
 
 func preconditions(o *metav1.DeleteOptions) store.Preconditions {
@@ -100,11 +131,29 @@ func preconditions(o *metav1.DeleteOptions) store.Preconditions {
 }
 
 func (r *request) deleting(o *metav1.DeleteOptions) []store.WriteOption {
-	opts := []store.WriteOption{store.By(r.user.Name)}
+	policy := r.propagation(o)
+	finalizers := store.Finalizers(func(have []string) []string { return api.Propagate(policy, have) })
+	opts := []store.WriteOption{store.By(r.user.Name), finalizers}
 	if len(o.DryRun) > 0 {
 		opts = append(opts, store.DryRun())
 	}
 	return opts
+}
+
+// propagation is what the client wants to become of dependents; empty when it leaves that to
+// the object. Events have none, and nobody who would wait for them.
+func (r *request) propagation(o *metav1.DeleteOptions) metav1.DeletionPropagation {
+	switch {
+	case r.kind.Stored == kindEvent:
+		return metav1.DeletePropagationBackground
+	case o.OrphanDependents != nil && *o.OrphanDependents:
+		return metav1.DeletePropagationOrphan
+	case o.OrphanDependents != nil:
+		return metav1.DeletePropagationBackground
+	case o.PropagationPolicy != nil:
+		return *o.PropagationPolicy
+	}
+	return ""
 }
 
 // deleteOptions come in the body, or in the query when there is none.
@@ -122,10 +171,15 @@ func (s *Server) deleteOptions(r *request) (*metav1.DeleteOptions, error) {
 			return nil, err
 		}
 		err = json.Unmarshal(body, o)
+	case mediaType(r.http) == mediaYAML:
+		err = yaml.Unmarshal(body, o)
 	case mediaType(r.http) != mediaJSON:
-		return nil, unsupportedMedia(mediaJSON, mediaProto)
+		return nil, unsupportedMedia(mediaJSON, mediaYAML, mediaProto)
 	default:
 		err = json.Unmarshal(body, o)
+	}
+	if err == nil && o.Kind != "" && o.Kind != "DeleteOptions" {
+		err = fmt.Errorf("the body is a %s", o.Kind)
 	}
 	if err != nil {
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("read DeleteOptions: %v", err))
@@ -141,14 +195,23 @@ func queryDeleteOptions(q url.Values, o *metav1.DeleteOptions) error {
 		policy := metav1.DeletionPropagation(v)
 		o.PropagationPolicy = &policy
 	}
-	v := q.Get("gracePeriodSeconds")
-	if v == "" {
-		return nil
+	if v := q.Get("uid"); v != "" {
+		uid := types.UID(v)
+		o.Preconditions = &metav1.Preconditions{UID: &uid}
 	}
-	seconds, err := strconv.ParseInt(v, 10, 64)
-	if err != nil || seconds < 0 {
-		return fmt.Errorf("gracePeriodSeconds: %q is not a number of seconds", v)
+	if v := q.Get("orphanDependents"); v != "" {
+		orphan, err := strconv.ParseBool(v)
+		if err != nil {
+			return fmt.Errorf("orphanDependents: %q is neither true nor false", v)
+		}
+		o.OrphanDependents = &orphan
 	}
-	o.GracePeriodSeconds = &seconds
+	if v := q.Get("gracePeriodSeconds"); v != "" {
+		seconds, err := strconv.ParseInt(v, 10, 64)
+		if err != nil {
+			return fmt.Errorf("gracePeriodSeconds: %q is not a number of seconds", v)
+		}
+		o.GracePeriodSeconds = &seconds
+	}
 	return nil
 }

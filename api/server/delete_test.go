@@ -45,7 +45,7 @@ func TestDeleteWaitsForFinalizers(t *testing.T) {
 	h := start(t)
 	h.widget("a", 1)
 	h.want(h.merge(widgets+"/a", `{"metadata":{"finalizers":["x/y"]}}`), 200)
-	marked := h.want(h.do("DELETE", widgets+"/a?propagationPolicy=Foreground", ""), 200).object(t)
+	marked := h.want(h.do("DELETE", widgets+"/a?propagationPolicy=Background", ""), 200).object(t)
 	if marked.DeletionTimestamp == nil || marked.Generation != 2 || len(marked.Finalizers) != 1 {
 		t.Errorf("marked: %+v", marked)
 	}

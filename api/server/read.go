@@ -63,6 +63,14 @@ func (s *Server) list(r *request) error {
 	if err != nil {
 		return err
 	}
+	if r.form.table() {
+		return s.sendTable(r, http.StatusOK, listMeta(page), page.Items)
+	}
+	return s.sendList(r, listMeta(page), page.Items)
+}
+
+// listMeta tells the revision of a page, and where the next begins.
+func listMeta(page store.List) metav1.ListMeta {
 	meta := metav1.ListMeta{ResourceVersion: page.Revision.String()}
 	if page.Next != nil {
 		meta.Continue = encodeContinue(*page.Next)
@@ -70,10 +78,7 @@ func (s *Server) list(r *request) error {
 			meta.RemainingItemCount = &page.Remaining
 		}
 	}
-	if r.form.table() {
-		return s.sendTable(r, http.StatusOK, meta, page.Items)
-	}
-	return s.sendList(r, meta, page.Items)
+	return meta
 }
 
 func (s *Server) page(r *request, opts store.ListOptions) (store.List, error) {

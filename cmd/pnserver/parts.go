@@ -21,6 +21,7 @@ import (
 	"github.com/powernode/powernode/controllers/namespace"
 	"github.com/powernode/powernode/controllers/runner"
 	"github.com/powernode/powernode/reconcile"
+	"github.com/powernode/powernode/reconcile/garbage"
 	"github.com/powernode/powernode/schemas"
 	"github.com/powernode/powernode/store"
 	"github.com/powernode/powernode/store/blobs"
@@ -96,10 +97,31 @@ func (p *process) runAPI(ctx context.Context, s *server.Server) error {
 func (p *process) controllers(world *controllers.World) func(context.Context) error {
 	return func(ctx context.Context) error {
 		return p.database.Exclusive(ctx, "controllers", func(ctx context.Context) error {
+			kinds, err := ownerKinds()
+			if err != nil {
+				return err
+			}
 			manager := &reconcile.Manager{Store: p.database, Kinds: controllers.Kinds(world), Log: p.log, Registerer: p.registry}
-			return manager.Run(ctx)
+			collector := &garbage.Collector{Store: p.database, Kinds: kinds, MayDelete: namespace.MayDelete, Notify: manager.Notify, Log: p.log}
+			group, ctx := errgroup.WithContext(ctx)
+			group.Go(func() error { return manager.Run(ctx) })
+			group.Go(func() error { return collector.Run(ctx) })
+			return group.Wait()
 		})
 	}
+}
+
+// ownerKinds are the kinds of the program as the garbage collector knows them.
+func ownerKinds() ([]garbage.Kind, error) {
+	builtin, err := schemas.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	var kinds []garbage.Kind
+	for _, k := range builtin {
+		kinds = append(kinds, garbage.Kind{Name: k.Key(), Stored: k.Stored, Namespaced: k.Namespaced})
+	}
+	return kinds, nil
 }
 
 func (p *process) runner() (func(context.Context) error, error) {
