@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -24,13 +25,17 @@ const (
 )
 
 // Run does what goes on beside the requests until ctx ends: it follows the definitions of kinds
-// in the store. Without it none but the program's own kinds are served, and discovery
-// waits for them.
+// and the roles and bindings in the store. Without it none but the program's own kinds are served,
+// discovery waits for them, and nobody but masters may do anything.
 func (s *Server) Run(ctx context.Context) error {
+	var beside sync.WaitGroup
+	beside.Go(func() { s.policy.run(ctx) })
+	beside.Go(func() { s.watchRights(ctx) })
 	if s.followed() {
-		s.followDefinitions(ctx)
+		beside.Go(func() { s.followDefinitions(ctx) })
 	}
 	<-ctx.Done()
+	beside.Wait()
 	return nil
 }
 
@@ -143,7 +148,8 @@ func (s *Server) settled(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// settling is a store whose writes of definitions are over when this server serves by them.
+// settling is a store whose writes of definitions, roles and bindings are over when this server
+// goes by them.
 type settling struct {
 	store.Store
 	server *Server
@@ -165,18 +171,28 @@ func (st settling) Delete(ctx context.Context, key api.Key, pre store.Preconditi
 	return st.after(ctx, opts)(st.Store.Delete(ctx, key, pre, opts...))
 }
 
-// after waits for the catalog when a definition was written. The write itself is done in any case: a
-// catalog that is late is no reason to say otherwise.
+// after waits for the catalog when a definition was written, for the policy when a role or binding
+// was. The write itself is done in any case: that one of them is late is no reason to say otherwise.
 func (st settling) after(ctx context.Context, opts []store.WriteOption) func(*api.Object, error) (*api.Object, error) {
 	return func(obj *api.Object, err error) (*api.Object, error) {
-		if err != nil || obj.Key().Kind != v1.CustomResourceDefinition || store.Writing(opts...).DryRun {
+		if err != nil || store.Writing(opts...).DryRun {
 			return obj, err
 		}
-		if at, bad := parseRevision(obj.ResourceVersion); bad == nil {
-			if late := st.server.settle(ctx, at); late != nil {
-				st.server.cfg.Log.Warn("a definition is served late", "name", obj.Name)
-			}
+		at, bad := parseRevision(obj.ResourceVersion)
+		if bad != nil {
+			return obj, nil
+		}
+		if late := st.server.goBy(ctx, obj.Key().Kind, at); late != nil {
+			st.server.cfg.Log.Warn("what was stored holds late on this server", "kind", obj.Key().Kind, "name", obj.Name)
 		}
 		return obj, nil
 	}
+}
+
+// goBy waits until this server goes by the objects of a kind as they were at a revision.
+func (s *Server) goBy(ctx context.Context, kind string, at store.Revision) error {
+	if kind == v1.CustomResourceDefinition {
+		return s.settle(ctx, at)
+	}
+	return s.policy.reach(ctx, kind, at)
 }

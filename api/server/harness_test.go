@@ -68,7 +68,7 @@ func start(t testing.TB, change ...func(*server.Config)) *harness {
 		t.Fatal(err)
 	}
 	h.store = cfg.Store
-	h.run(h.server)
+	h.run(h.server, cfg.Store)
 	web := httptest.NewTLSServer(h.server)
 	t.Cleanup(func() {
 		h.server.Drain()
@@ -79,9 +79,13 @@ func start(t testing.TB, change ...func(*server.Config)) *harness {
 	return h
 }
 
-// run follows the definitions of kinds until the test ends.
-func (h *harness) run(s *server.Server) {
+// run keeps a server up with its store, which gets the default roles, until the test ends.
+func (h *harness) run(s *server.Server, objects store.Store) {
+	h.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
+	if err := server.SeedRoles(ctx, objects); err != nil {
+		h.Fatal(err)
+	}
 	done := make(chan error)
 	go func() { done <- s.Run(ctx) }()
 	h.Cleanup(func() {

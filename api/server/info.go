@@ -17,11 +17,14 @@ const (
 // about it; steps fill it in as they learn more.
 type info struct {
 	requestID string
-	user      User
-	verb      string
-	resource  string // plural of a kind that is served
-	target    target
-	streaming bool // lasts by its nature: not for the histogram of durations
+	// user is who the request acts as, bearer whose credential it came with: another one
+	// where it impersonates.
+	user, bearer User
+	permit       *permit
+	verb         string
+	resource     string // plural of a kind that is served
+	target       target
+	streaming    bool // lasts by its nature: not for the histogram of durations
 }
 
 // infoOf is never nil.

@@ -60,6 +60,7 @@ type Server struct {
 	encodings   encodings
 	conversions conversions
 	streams     streams
+	policy      *policy
 	metrics     *metrics
 }
 
@@ -89,6 +90,8 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	limitCopies()
+	s.policy = newPolicy(cfg.Store, cfg.Log)
+	s.streams.still = func(p *permit) error { return s.stillAllowed(context.Background(), p) }
 	s.route()
 	return s, nil
 }
@@ -105,7 +108,7 @@ func (s *Server) route() {
 	e := echo.New()
 	s.echo = e
 	e.HTTPErrorHandler = s.fail
-	e.Use(identify, s.observe, s.recover, s.authenticate)
+	e.Use(identify, s.observe, s.recover, s.authenticate, s.impersonate, s.authorize)
 
 	e.GET("/version", s.version)
 	for _, path := range []string{"/healthz", "/livez"} {

@@ -56,6 +56,11 @@ func (s *Server) watch(r *request) error {
 
 // follow sends what changes. When it returns the stream is over.
 func (s *Server) follow(ctx context.Context, w *eventWriter, from store.Revision, opts store.WatchOptions) {
+	defer func() {
+		if err := revoked(ctx); err != nil {
+			_ = w.fail(err)
+		}
+	}()
 	for event, err := range w.r.objects.Watch(ctx, w.r.kind.Key(), from, opts) {
 		switch {
 		case ctx.Err() != nil:

@@ -71,11 +71,16 @@ func TestPnrunner(t *testing.T) {
 		t.Fatal(err)
 	}
 	tasks, logs := &memory.Tasks{}, &memory.Logs{}
-	s, err := server.New(server.Config{Store: &memory.Store{}, Tasks: tasks, Logs: logs, Blobs: &memory.Blobs{}, Kinds: kinds,
+	objects := &memory.Store{}
+	if err := server.SeedRoles(t.Context(), objects); err != nil { // they let runners in
+		t.Fatal(err)
+	}
+	s, err := server.New(server.Config{Store: objects, Tasks: tasks, Logs: logs, Blobs: &memory.Blobs{}, Kinds: kinds,
 		Authenticate: server.Tokens(map[string]server.User{token: {Name: "runner", Groups: []string{server.Runners}}})})
 	if err != nil {
 		t.Fatal(err)
 	}
+	go s.Run(t.Context())
 	web := httptest.NewServer(s)
 	defer web.Close()
 	defer s.Drain()

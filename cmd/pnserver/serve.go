@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/powernode/powernode/api/server"
 	"github.com/powernode/powernode/store/postgres"
 )
 
@@ -132,6 +133,9 @@ func (p *process) openStore(ctx context.Context) error {
 	}
 	p.onClose(database.Close)
 	p.database = database
+	if err := server.SeedRoles(ctx, database); err != nil {
+		return err
+	}
 	return ensureNamespace(ctx, database, "default")
 }
 

@@ -63,6 +63,10 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := server.SeedRoles(t.Context(), &w.store); err != nil { // they let runners in
+		t.Fatal(err)
+	}
+	go s.Run(t.Context())
 	web := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		if w.down.Load() {
 			panic(http.ErrAbortHandler)
