@@ -51,7 +51,10 @@ WITH c AS (
 	INSERT INTO versions (kind, ns, name, rev, uid, generation, at, by, data)
 	SELECT kind, ns, name, rev, uid, generation, $13, by, data FROM ops
 	WHERE generation > 0 AND (rev IN (SELECT rev FROM won)) IS TRUE
-)
+)`
+
+// endSQL is the answer to a batch, and tells all servers of it.
+const endSQL = `
 SELECT base, ARRAY(SELECT rev FROM logged), pg_notify($14, 'r' || (base + $1)::text) FROM c`
 
 // commit brings a batch into the database and into memory, and answers its ops.
@@ -59,7 +62,7 @@ func (b *batcher) commit(ctx context.Context, batch []*op) {
 	start, id, before := time.Now(), uuid.New(), b.store.hub.Position()
 	base, won, err := b.send(ctx, batch, id)
 	if missing(err) {
-		if err = b.store.parts.ensure(ctx); err == nil {
+		if err = errors.Join(b.store.parts.ensure(ctx), b.store.weeks.ensure(ctx)); err == nil {
 			base, won, err = b.send(ctx, batch, id)
 		}
 	}
@@ -93,7 +96,11 @@ func (b *batcher) send(ctx context.Context, batch []*op, id uuid.UUID) (base sto
 	// A stop of the server does not cut a commit off in the middle.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTime)
 	defer cancel()
-	err = conn.QueryRow(ctx, batchSQL, b.arguments(batch, id)...).Scan(&base, &won, nil)
+	sql, arguments := batchSQL+endSQL, b.arguments(batch, id)
+	if records := recordsOf(batch); records != nil {
+		sql, arguments = batchSQL+auditSQL+endSQL, append(arguments, records...)
+	}
+	err = conn.QueryRow(ctx, sql, arguments...).Scan(&base, &won, nil)
 	return base, won, err
 }
 
@@ -105,6 +112,9 @@ func (b *batcher) arguments(batch []*op, id uuid.UUID) []any {
 	expect, generation := make([]int64, n), make([]int64, n)
 	data, prev := make([][]byte, n), make([][]byte, n)
 	for i, o := range batch {
+		if o.alone() {
+			continue
+		}
 		op[i], kind[i], ns[i], name[i] = opOf[o.change.Type], o.key.Kind, o.key.Namespace, o.key.Name
 		uid[i], by[i], expect[i] = string(o.change.New.UID), o.by, int64(o.expect)
 		data[i], prev[i] = o.data, o.prev
@@ -126,6 +136,9 @@ func (b *batcher) settleBatch(batch []*op, base store.Revision, won []store.Revi
 	answers := make([]outcome, len(batch))
 	for i, o := range batch {
 		r := base + store.Revision(i) + 1
+		if o.alone() {
+			continue
+		}
 		if !taken[r] {
 			answers[i].err = errLost
 			continue
@@ -146,11 +159,11 @@ func (b *batcher) settleBatch(batch []*op, base store.Revision, won []store.Revi
 
 func fail(batch []*op, err error) {
 	for _, o := range batch {
-		o.outcome <- outcome{err: fmt.Errorf("write %s: %w", o.key, err)}
+		o.outcome <- outcome{err: fmt.Errorf("%s: %w", o, err)}
 	}
 }
 
-// missing reports whether a partition of the log of changes was missing.
+// missing reports whether a partition of the log of changes, or of the audit log, was missing.
 func missing(err error) bool {
 	var refused *pgconn.PgError
 	return errors.As(err, &refused) && refused.Code == "23514" && strings.Contains(refused.Message, "no partition")

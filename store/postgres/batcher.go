@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/audit"
 	"github.com/powernode/powernode/store"
 )
 
@@ -23,7 +24,7 @@ var (
 	errLost = errors.New("lost the compare-and-swap")
 )
 
-// op is one write on its way.
+// op is one write on its way, or a record of a call alone.
 type op struct {
 	change  store.Change
 	key     api.Key
@@ -31,6 +32,7 @@ type op struct {
 	prev    []byte // the document before, when its revision is far back
 	expect  store.Revision
 	by      string
+	record  *audit.Entry // to commit with the write; nil when there is none
 	state   atomic.Int32 // queued, then taken or given up
 	outcome chan outcome // takes one
 }
@@ -68,12 +70,44 @@ func newBatcher(s *Store) *batcher {
 	}
 }
 
-// write commits a change, or says why not; errLost when another write was first.
-func (b *batcher) write(ctx context.Context, c store.Change, by string) (*api.Object, error) {
+// alone says that the op changes no object.
+func (o *op) alone() bool { return o.change.Type == "" }
+
+// String is what the op does, for errors.
+func (o *op) String() string {
+	if o.alone() {
+		return "keep an audit record"
+	}
+	return "write " + o.key.String()
+}
+
+// size is about how many bytes the op brings into the database.
+func (o *op) size() int {
+	n := len(o.data) + len(o.prev)
+	if o.record != nil {
+		n += len(o.record.Document)
+	}
+	return n
+}
+
+// write commits a change with its record, or says why not; errLost when another write was first.
+func (b *batcher) write(ctx context.Context, c store.Change, by string, record *audit.Entry) (*api.Object, error) {
 	o, err := b.store.newOp(c, by)
 	if err != nil {
 		return nil, err
 	}
+	o.record = record
+	return b.do(ctx, o)
+}
+
+// note commits a record alone.
+func (b *batcher) note(ctx context.Context, record audit.Entry) error {
+	_, err := b.do(ctx, &op{record: &record, outcome: make(chan outcome, 1)})
+	return err
+}
+
+// do has an op committed and waits for its outcome.
+func (b *batcher) do(ctx context.Context, o *op) (*api.Object, error) {
 	b.mu.Lock()
 	b.queue = append(b.queue, o)
 	b.mu.Unlock()
@@ -85,9 +119,9 @@ func (b *batcher) write(ctx context.Context, c store.Change, by string) (*api.Ob
 	case r := <-o.outcome:
 		return r.object, r.err
 	case <-ctx.Done():
-		return o.giveUp(fmt.Errorf("write %s: %w", o.key, ctx.Err()))
+		return o.giveUp(fmt.Errorf("%s: %w", o, ctx.Err()))
 	case <-b.done:
-		return o.giveUp(fmt.Errorf("write %s: %w", o.key, errClosed))
+		return o.giveUp(fmt.Errorf("%s: %w", o, errClosed))
 	}
 }
 
@@ -160,11 +194,11 @@ func (b *batcher) take() []*op {
 	var batch, rest []*op
 	bytes, keys := 0, map[api.Key]bool{}
 	for i, o := range b.queue {
-		if len(batch) == maxOps || (len(batch) > 0 && bytes+len(o.data)+len(o.prev) > maxBytes) {
+		if len(batch) == maxOps || (len(batch) > 0 && bytes+o.size() > maxBytes) {
 			rest = append(rest, b.queue[i:]...)
 			break
 		}
-		if keys[o.key] {
+		if keys[o.key] && !o.alone() {
 			rest = append(rest, o)
 			continue
 		}
@@ -172,7 +206,7 @@ func (b *batcher) take() []*op {
 			continue
 		}
 		keys[o.key] = true
-		bytes += len(o.data) + len(o.prev)
+		bytes += o.size()
 		batch = append(batch, o)
 	}
 	b.queue = rest

@@ -7,20 +7,25 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/audit"
+	"github.com/powernode/powernode/store"
 	"github.com/powernode/powernode/store/postgres/pgtest"
 )
 
 // BenchmarkUpdate measures updates of 1 KiB objects, an object for each client, beside
 // the yardstick: a single-row UPDATE of the same size on a connection for each client.
-// Compare the two of one run, at the same number of clients.
+// Once they have no audit record, and once one with both states of the object.
+// Compare those of one run, at the same number of clients.
 func BenchmarkUpdate(b *testing.B) {
 	for _, clients := range []int{1, 8, 32, 64} {
 		b.Run(fmt.Sprintf("raw/%d", clients), func(b *testing.B) { rawUpdates(b, clients) })
 		b.Run(fmt.Sprintf("store/%d", clients), func(b *testing.B) { storeUpdates(b, clients) })
+		b.Run(fmt.Sprintf("audited/%d", clients), func(b *testing.B) { storeUpdates(b, clients, store.Audited(fullRecord)) })
 	}
 }
 
@@ -64,7 +69,18 @@ func rawUpdates(b *testing.B, clients int) {
 	})
 }
 
-func storeUpdates(b *testing.B, clients int) {
+// fullRecord is a record as the API makes it.
+func fullRecord(c store.Change) audit.Record {
+	before, _ := json.Marshal(c.Old)
+	after, _ := json.Marshal(c.New)
+	return audit.Record{
+		At: time.Now(), RequestID: "0f7a4ae6-3d2f-4be1-a2c4-2f9b5b1f9d10", User: "ann@example.com", Groups: []string{"dev", "system:authenticated"},
+		SourceIP: "10.1.2.3", UserAgent: "pnctl/1.0", Verb: "update", Group: api.Group, Version: api.Version, Resource: "pipelines", Subresource: "status",
+		Namespace: "default", Name: c.New.Name, UID: string(c.New.UID), Code: 200, Old: before, New: after,
+	}
+}
+
+func storeUpdates(b *testing.B, clients int, opts ...store.WriteOption) {
 	s := open(b, pgtest.DSN(b))
 	objects := make([]*api.Object, clients)
 	for c := range objects {
@@ -73,7 +89,7 @@ func storeUpdates(b *testing.B, clients int) {
 	share(b, clients, func(ctx context.Context, c, n int) error {
 		o := objects[c].Clone()
 		o.Status = json.RawMessage(`{"text":"` + payload(n) + `"}`)
-		written, err := s.UpdateStatus(ctx, o)
+		written, err := s.UpdateStatus(ctx, o, opts...)
 		objects[c] = written
 		return err
 	})

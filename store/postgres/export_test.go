@@ -1,8 +1,12 @@
 package postgres
 
 import (
+	"context"
+	"errors"
 	"path/filepath"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/powernode/powernode/store"
 )
@@ -35,4 +39,21 @@ func PIDOf(dir string) (int, error) {
 	home, err := a.home(dir)
 	p.data = filepath.Join(home, "data")
 	return p.pid(), err
+}
+
+// DropOldRecords does what is done every hour.
+func (s *Store) DropOldRecords(ctx context.Context) error { return s.weeks.drop(ctx) }
+
+// MakeWeek makes a week of the audit log, whenever it was.
+func (s *Store) MakeWeek(ctx context.Context, week time.Time) error {
+	return s.weeks.alone(ctx, func(tx pgx.Tx) error {
+		return errors.Join(createWeek(ctx, tx, "audit", week), createWeek(ctx, tx, "audit_links", week))
+	})
+}
+
+// Queued is how many writes wait for the next batch.
+func (s *Store) Queued() int {
+	s.writer.mu.Lock()
+	defer s.writer.mu.Unlock()
+	return len(s.writer.queue)
 }

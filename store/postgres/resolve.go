@@ -52,6 +52,7 @@ func (b *batcher) resolve(ctx context.Context, batch []*op, id uuid.UUID, before
 }
 
 // lookUp reads which writes of a batch were taken, when the first try is over for certain.
+// The zero Key stands for its records.
 func (b *batcher) lookUp(ctx context.Context, id uuid.UUID, after store.Revision) (map[api.Key]store.Revision, error) {
 	conn, err := b.link.get(ctx)
 	if err != nil {
@@ -60,7 +61,9 @@ func (b *batcher) lookUp(ctx context.Context, id uuid.UUID, after store.Revision
 	if err := b.endFormer(ctx, conn); err != nil {
 		return nil, err
 	}
-	rows, err := conn.Query(ctx, `SELECT rev, kind, ns, name FROM changes WHERE rev > $1 AND batch = $2`, after, [16]byte(id))
+	rows, err := conn.Query(ctx, `
+		SELECT rev, kind, ns, name FROM changes WHERE rev > $1 AND batch = $2
+		UNION ALL SELECT last, '', '', '' FROM audit_links WHERE last > $1 AND batch = $2`, after, [16]byte(id))
 	if err != nil {
 		return nil, fmt.Errorf("look up the outcome: %w", err)
 	}
@@ -105,6 +108,10 @@ func (b *batcher) answerFound(batch []*op, found map[api.Key]store.Revision) {
 			continue
 		}
 		b.store.follow.nudge(r)
+		if o.alone() {
+			o.outcome <- outcome{}
+			continue
+		}
 		o.outcome <- outcome{object: o.change.At(r).New}
 	}
 }

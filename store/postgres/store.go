@@ -32,6 +32,8 @@ type Config struct {
 	Log *slog.Logger
 	// Registerer takes the metrics; none are kept when nil.
 	Registerer prometheus.Registerer
+	// AuditKept is how long audit records are kept at least, 400 days when 0. They are dropped by the week.
+	AuditKept time.Duration
 
 	history   history
 	leaseTime time.Duration // of tasks
@@ -57,6 +59,7 @@ type Store struct {
 	fresh   *freshener
 	listen  *listener
 	parts   *partitions
+	weeks   *weeks
 	metrics *metrics
 	tasks   *Tasks
 	logs    *Logs
@@ -77,7 +80,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		return nil, err
 	}
 	s.assemble()
-	if err := errors.Join(s.parts.ensure(ctx), s.load(ctx)); err != nil {
+	if err := errors.Join(s.parts.ensure(ctx), s.weeks.ensure(ctx), s.load(ctx)); err != nil {
 		s.pool.Close()
 		s.metrics.unregister()
 		return nil, err
@@ -95,6 +98,9 @@ func (c Config) complete() Config {
 	}
 	if c.history.span == 0 {
 		c.history = history{span: 100_000, keep: 500_000, reach: 50_000}
+	}
+	if c.AuditKept == 0 {
+		c.AuditKept = 400 * 24 * time.Hour
 	}
 	if c.leaseTime == 0 {
 		c.leaseTime = runner.LeaseTime
@@ -154,6 +160,7 @@ func (s *Store) assemble() {
 	s.hub.Older = s.older
 	s.metrics = newMetrics(s.config.Registerer, &s.hub)
 	s.parts = &partitions{pool: s.pool, history: s.config.history, log: s.config.Log, wake: make(chan struct{}, 1)}
+	s.weeks = &weeks{pool: s.pool, keep: s.config.AuditKept, log: s.config.Log, note: s.Audit().Append}
 	s.writer = newBatcher(s)
 	s.follow = newFollower(s)
 	s.fresh = &freshener{pool: s.pool, wake: make(chan struct{}, 1), done: make(chan struct{})}
@@ -169,7 +176,7 @@ func (s *Store) assemble() {
 func (s *Store) start(ctx context.Context) {
 	ctx, s.stop = context.WithCancel(ctx)
 	for _, run := range []func(context.Context){
-		s.writer.run, s.follow.run, s.fresh.run, s.listen.run, s.parts.run, s.tasks.expireLeases,
+		s.writer.run, s.follow.run, s.fresh.run, s.listen.run, s.parts.run, s.weeks.run, s.tasks.expireLeases,
 	} {
 		s.running.Go(func() { run(ctx) })
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/audit"
 	"github.com/powernode/powernode/store"
 )
 
@@ -58,10 +59,17 @@ func (s *Store) write(ctx context.Context, key api.Key, opts []store.WriteOption
 			latest = true
 			continue
 		}
-		if err != nil || change.Type == "" || w.DryRun {
+		if err != nil || w.DryRun {
 			return change.New, err
 		}
-		written, err := s.writer.write(ctx, change, w.By)
+		record, err := w.Record(change)
+		if err != nil {
+			return nil, err
+		}
+		if change.Type == "" {
+			return change.New, s.noteIdle(ctx, record)
+		}
+		written, err := s.writer.write(ctx, change, w.By, record)
 		if !errors.Is(err, errLost) {
 			return written, err
 		}
@@ -71,4 +79,12 @@ func (s *Store) write(ctx context.Context, key api.Key, opts []store.WriteOption
 		}
 	}
 	return nil, fmt.Errorf("%s changes too fast: %w", key, api.ErrConflict)
+}
+
+// noteIdle keeps the record of a write that changed nothing, if there is one.
+func (s *Store) noteIdle(ctx context.Context, record *audit.Entry) error {
+	if record == nil {
+		return nil
+	}
+	return s.writer.note(ctx, *record)
 }
