@@ -8,8 +8,12 @@
 // and allOf, anyOf, oneOf and not only narrow what was said before. One such
 // tree feeds pruning, defaults, validation, columns and OpenAPI, so they cannot
 // disagree. What a document says and this package can't do is refused with the
-// path, never ignored: x-kubernetes-validations (CEL), conversion webhooks,
-// several stored versions.
+// path, never ignored, such as conversion webhooks.
+//
+// x-kubernetes-validations are rules in CEL, with Kubernetes' own functions,
+// types, limits of cost and errors: they are evaluated by its library, so that a
+// definition that works there works here. A rule's program is made once, with
+// the kind.
 //
 // Beyond the format of Kubernetes a schema node may say
 //

@@ -2,6 +2,7 @@ package schemas_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -63,10 +64,12 @@ func document(t testing.TB, k *schemas.Kind, doc string) map[string]any {
 	return decoded
 }
 
+var builtins = sync.OnceValues(schemas.Builtin)
+
 // builtin is one of the embedded kinds.
 func builtin(t testing.TB, key string) *schemas.Kind {
 	t.Helper()
-	kinds, err := schemas.Builtin()
+	kinds, err := builtins()
 	if err != nil {
 		t.Fatal(err)
 	}

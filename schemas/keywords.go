@@ -50,8 +50,6 @@ func refusal(name string) string {
 	switch name {
 	case "$ref", "$schema", "definitions", "dependencies", "deprecated", "discriminator", "id", "patternProperties", "readOnly", "writeOnly", "xml", "additionalItems":
 		return "not allowed in a structural schema"
-	case "x-kubernetes-validations":
-		return "CEL rules are not available in this version; say it with the other keywords"
 	}
 	return ""
 }
@@ -100,6 +98,7 @@ func keywords() map[string]keyword {
 		"x-kubernetes-list-type":               text(func(s *Schema) *string { return &s.ListType }),
 		"x-kubernetes-list-map-keys":           texts(func(s *Schema) *[]string { return &s.ListMapKeys }),
 		"x-kubernetes-map-type":                text(func(s *Schema) *string { return &s.MapType }),
+		rulesKeyword:                           readRules,
 		"x-kubernetes-patch-strategy":          text(func(s *Schema) *string { return &s.PatchStrategy }),
 		"x-kubernetes-patch-merge-key":         text(func(s *Schema) *string { return &s.PatchMergeKey }),
 

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
+	celrules "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/powernode/powernode/api"
@@ -38,6 +39,7 @@ type Kind struct {
 	Schema *Schema
 
 	compiled *jsonschema.Schema
+	rules    *celrules.Validator // nil without rules
 	cells    []source
 	fields   []source // by SelectableFields
 }
@@ -77,7 +79,7 @@ func newKind(d *definition, i int) (*Kind, field.ErrorList) {
 		return nil, field.ErrorList{field.Invalid(schemaAt, field.OmitValueType{}, err.Error())}
 	}
 	prepare(k.Schema, formats())
-	problems = checkDefaults(schemaAt, k.Schema)
+	problems = append(checkDefaults(schemaAt, k.Schema), k.addRules(schemaAt)...)
 	problems = append(problems, k.addColumns(at.Child("additionalPrinterColumns"), v.Columns)...)
 	problems = append(problems, k.addFields(at.Child("selectableFields"), v.SelectableFields)...)
 	return k, problems

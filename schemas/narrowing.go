@@ -23,8 +23,9 @@ func eachBranch(at *field.Path, s *Schema, visit func(*field.Path, *Schema)) {
 }
 
 // narrowing checks a branch of allOf, anyOf, oneOf or not: it may only speak of
-// fields that base, the schema around it, has.
-func narrowing(at *field.Path, s, base *Schema) (problems field.ErrorList) {
+// fields that base, the schema around it, has. Rules are only in branches that
+// all hold.
+func narrowing(at *field.Path, s, base *Schema, all bool) (problems field.ErrorList) {
 	forbid := func(set bool, name string) {
 		if set {
 			problems = append(problems, field.Forbidden(at.Child(name), "say it outside of allOf, anyOf, oneOf and not"))
@@ -35,6 +36,7 @@ func narrowing(at *field.Path, s, base *Schema) (problems field.ErrorList) {
 	forbid(s.AdditionalProperties != nil, "additionalProperties")
 	forbid(s.Default != nil, "default")
 	forbid(s.Nullable, "nullable")
+	forbid(len(s.Rules) > 0 && !all, rulesKeyword)
 	problems = append(problems, checkPatterns(at, s)...)
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		nameAt := at.Child("properties").Key(name)
@@ -43,13 +45,13 @@ func narrowing(at *field.Path, s, base *Schema) (problems field.ErrorList) {
 			problems = append(problems, field.Invalid(nameAt, name, "is not among the properties outside"))
 			continue
 		}
-		problems = append(problems, narrowing(nameAt, s.Properties[name], or(child))...)
+		problems = append(problems, narrowing(nameAt, s.Properties[name], or(child), all)...)
 	}
 	if s.Items != nil {
-		problems = append(problems, narrowing(at.Child("items"), s.Items, or(base.Items))...)
+		problems = append(problems, narrowing(at.Child("items"), s.Items, or(base.Items), all)...)
 	}
 	eachBranch(at, s, func(at *field.Path, branch *Schema) {
-		problems = append(problems, narrowing(at, branch, base)...)
+		problems = append(problems, narrowing(at, branch, base, all && slices.Contains(s.AllOf, branch))...)
 	})
 	return problems
 }

@@ -66,6 +66,9 @@ func publishExtensions(out *spec.Schema, s *Schema) {
 			out.AddExtension(name, value)
 		}
 	}
+	if len(s.Rules) > 0 {
+		out.AddExtension(rulesKeyword, typedRules(s.Rules))
+	}
 	if len(s.ListMapKeys) > 0 {
 		keys := make([]any, len(s.ListMapKeys))
 		for i, key := range s.ListMapKeys {

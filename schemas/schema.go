@@ -29,6 +29,8 @@ type Schema struct {
 	Not                  *Schema
 	Example              any
 
+	Rules []Rule // x-kubernetes-validations
+
 	PreserveUnknownFields bool // x-kubernetes-preserve-unknown-fields
 	IntOrString           bool // x-kubernetes-int-or-string
 	EmbeddedResource      bool // x-kubernetes-embedded-resource

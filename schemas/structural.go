@@ -30,7 +30,7 @@ func structural(at *field.Path, s *Schema) field.ErrorList {
 		problems = append(problems, structural(at.Child("items"), s.Items)...)
 	}
 	eachBranch(at, s, func(at *field.Path, branch *Schema) {
-		problems = append(problems, narrowing(at, branch, s)...)
+		problems = append(problems, narrowing(at, branch, s, slices.Contains(s.AllOf, branch))...)
 	})
 	return problems
 }
@@ -62,19 +62,14 @@ func checkFields(at *field.Path, s *Schema) (problems field.ErrorList) {
 	if s.Properties != nil && s.AdditionalProperties != nil {
 		problems = append(problems, field.Forbidden(at.Child("additionalProperties"), "not together with properties"))
 	}
-	if (s.Properties != nil || s.AdditionalProperties != nil) && s.Type != "object" {
+	if (s.Properties != nil || s.AdditionalProperties != nil) && s.Type != "object" && s.Type != "" {
 		problems = append(problems, field.Invalid(at.Child("type"), s.Type, "must be object, as there are properties"))
 	}
 	if s.Type == "array" && s.Items == nil {
 		problems = append(problems, field.Required(at.Child("items"), "say what the list's items are"))
 	}
-	if s.Type != "array" && s.Items != nil {
+	if s.Type != "array" && s.Type != "" && s.Items != nil {
 		problems = append(problems, field.Invalid(at.Child("type"), s.Type, "must be array, as there are items"))
-	}
-	for i, name := range s.Required {
-		if child, _ := s.child(name); child == nil && !s.PreserveUnknownFields {
-			problems = append(problems, field.Invalid(at.Child("required").Index(i), name, "is not among the properties"))
-		}
 	}
 	if _, ok := s.Properties[s.ImmutableWhen]; s.ImmutableWhen != "" && ok {
 		problems = append(problems, field.Invalid(at.Child("x-powernode-immutable-when"), s.ImmutableWhen, "names a sibling, not a field below"))

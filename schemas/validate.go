@@ -19,7 +19,7 @@ func (k *Kind) Validate(doc, old map[string]any) field.ErrorList {
 	if old != nil {
 		problems = append(problems, unchanged(nil, k.Schema, doc, old)...)
 	}
-	return problems
+	return append(problems, k.broken(doc, old, problems)...)
 }
 
 func (k *Kind) violations(doc map[string]any) field.ErrorList {

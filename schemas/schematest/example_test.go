@@ -43,6 +43,7 @@ spec:
             status:
               type: object
               description: Status.
+              required: [fase]
               properties: {phase: {type: string, description: Phase.}}
 `
 
@@ -63,6 +64,7 @@ func TestLintTellsWhatIsMissing(t *testing.T) {
 		"spec.name: minimum has no effect on type string",
 		"spec.off: YAML reads this name as a boolean, unless people quote it; choose another",
 		"spec.steps[].run: a default inside a list makes every kubectl apply a change, as it takes lists as a whole; let the controller take the zero value for it",
+		"status: requires fase, which is not among the properties",
 	}
 	if got := schematest.Lint(gadget(t)); !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

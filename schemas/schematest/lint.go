@@ -38,6 +38,11 @@ func lint(path string, s *schemas.Schema) (problems []string) {
 	if s.Default != nil && strings.Contains(path, "[]") {
 		problems = append(problems, path+": a default inside a list makes every kubectl apply a change, as it takes lists as a whole; let the controller take the zero value for it")
 	}
+	for _, name := range s.Required {
+		if s.Properties[name] == nil && !s.PreserveUnknownFields {
+			problems = append(problems, path+": requires "+name+", which is not among the properties")
+		}
+	}
 	for _, useless := range idle(s) {
 		problems = append(problems, path+": "+useless+" has no effect on type "+s.Type)
 	}
