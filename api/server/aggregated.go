@@ -97,8 +97,12 @@ func (s *Server) discover(gv groupVersion) []resourceDiscovery {
 	}
 	for _, v := range virtuals() {
 		if v.groupVersion == gv {
+			scope := "Cluster"
+			if v.namespaced {
+				scope = "Namespaced"
+			}
 			all = append(all, resourceDiscovery{
-				Resource: v.plural, SingularResource: v.singular, Scope: "Cluster", Verbs: []string{"create"},
+				Resource: v.plural, SingularResource: v.singular, Scope: scope, Verbs: []string{"create"},
 				ResponseKind: metav1.GroupVersionKind{Group: gv.group, Version: gv.version, Kind: v.kind},
 			})
 		}

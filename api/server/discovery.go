@@ -111,7 +111,7 @@ func (s *Server) resourceList(c echo.Context, t target) error {
 	for _, v := range virtuals() {
 		if v.groupVersion == gv {
 			list.APIResources = append(list.APIResources, metav1.APIResource{
-				Name: v.plural, SingularName: v.singular, Kind: v.kind, Verbs: metav1.Verbs{"create"},
+				Name: v.plural, SingularName: v.singular, Namespaced: v.namespaced, Kind: v.kind, Verbs: metav1.Verbs{"create"},
 			})
 		}
 	}
