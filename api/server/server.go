@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
@@ -39,6 +40,11 @@ type Config struct {
 	Subresources map[string]map[string]api.Subresource
 	// Authenticate tells whose a bearer token is. Tokens makes one.
 	Authenticate Authenticator
+	// Audit takes a record of every call that changes something or is refused, those of writes in the
+	// writes of Store themselves; nothing is recorded when nil.
+	Audit store.Audit
+	// TrustedProxies may say in X-Forwarded-For whom a call comes from; nobody may when empty.
+	TrustedProxies []netip.Prefix
 	// Registry takes the metrics of the server and is served at /metrics; a new one when nil.
 	Registry *prometheus.Registry
 	// Log takes a line a request and what went wrong in the server; nothing when nil.
@@ -62,6 +68,7 @@ type Server struct {
 	streams     streams
 	policy      *policy
 	metrics     *metrics
+	floods      floods
 }
 
 // New makes a Server; it serves until its caller's http.Server stops.
@@ -75,7 +82,10 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Registry == nil {
 		cfg.Registry = prometheus.NewRegistry()
 	}
-	s := &Server{cfg: cfg, encodings: encodings{budget: encodedBytes}, conversions: conversions{budget: convertedBytes}}
+	if cfg.Audit != nil {
+		cfg.Store = auditedStore{cfg.Store}
+	}
+	s := &Server{cfg: cfg, floods: newFloods(), encodings: encodings{budget: encodedBytes}, conversions: conversions{budget: convertedBytes}}
 	s.cfg.Store = settling{cfg.Store, s}
 	catalog, err := newCatalog(cfg.Kinds, nil)
 	if err != nil {
@@ -108,7 +118,7 @@ func (s *Server) route() {
 	e := echo.New()
 	s.echo = e
 	e.HTTPErrorHandler = s.fail
-	e.Use(identify, s.observe, s.recover, s.authenticate, s.impersonate, s.authorize)
+	e.Use(identify, s.observe, s.audit, s.recover, s.authenticate, s.impersonate, s.authorize)
 
 	e.GET("/version", s.version)
 	for _, path := range []string{"/healthz", "/livez"} {
@@ -130,6 +140,10 @@ func (s *Server) route() {
 	e.GET("/openapi/v2", s.settled(s.openapiV2))
 	e.GET("/openapi/v3", s.settled(s.openapiIndex))
 	e.GET("/openapi/v3/*", s.settled(s.openapiDocument))
+	if s.cfg.Audit != nil {
+		e.GET("/audit/v1/records", s.auditRecords)
+		e.GET("/audit/v1/links", s.auditLinks)
+	}
 	if s.cfg.Tasks != nil {
 		s.routeRunner(e.Group("/runner/v1"))
 	}

@@ -1,0 +1,140 @@
+package server
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"reflect"
+
+	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/schemas"
+)
+
+// maxAuditDocument is up to which size, in bytes, a record has an object itself.
+const maxAuditDocument = 64 << 10
+
+// What stands in a record in the place of a secret. That one was exchanged can be seen.
+const (
+	redacted        = "(redacted)"
+	redactedChanged = "(redacted, changed)"
+)
+
+// lastApplied is the annotation in which a client-side apply repeats the object, secrets included.
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
+// auditDocuments are two states of an object as a record may show them: without the values of
+// sensitive fields and without what repeats them. Of a kind that is not served nothing
+// is known, and nothing shown. A state that is nil has no document.
+func auditDocuments(kind *schemas.Kind, old, now *api.Object) (before, after json.RawMessage) {
+	if kind == nil {
+		return nil, nil
+	}
+	was, is := plain(old), plain(now)
+	return auditDocument(mask{}.value(kind.Schema, was, nil)), auditDocument(mask{compare: was != nil}.value(kind.Schema, is, was))
+}
+
+// plain is an object as a document, without the fields that say nothing of their own; nil
+// when there is none.
+func plain(obj *api.Object) any {
+	if obj == nil {
+		return nil
+	}
+	obj = obj.Clone()
+	obj.ManagedFields = nil
+	delete(obj.Annotations, lastApplied)
+	raw, err := obj.MarshalJSON()
+	if err != nil {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var doc any
+	if d.Decode(&doc) != nil {
+		return nil
+	}
+	return doc
+}
+
+// auditDocument is the document itself, or its digest when it is large.
+func auditDocument(doc any) json.RawMessage {
+	if doc == nil {
+		return nil
+	}
+	raw, err := json.Marshal(doc)
+	if err != nil {
+		return nil
+	}
+	if len(raw) <= maxAuditDocument {
+		return raw
+	}
+	return fmt.Appendf(nil, `{"sha256":"%x","bytes":%d}`, sha256.Sum256(raw), len(raw))
+}
+
+// mask takes secrets out of a document.
+type mask struct {
+	compare bool // tell which secrets differ from those before
+	secret  bool // all below is
+}
+
+// value is v, of a schema that may be nil, as it may be shown. It shares parts with v.
+func (m mask) value(s *schemas.Schema, v, was any) any {
+	m.secret = m.secret || (s != nil && s.Sensitive)
+	switch v := v.(type) {
+	case map[string]any:
+		before, _ := was.(map[string]any)
+		shown := make(map[string]any, len(v))
+		for name, field := range v {
+			shown[name] = m.value(fieldSchema(s, name), field, before[name])
+		}
+		return shown
+	case []any:
+		before, _ := was.([]any)
+		shown := make([]any, len(v))
+		for i, item := range v {
+			var old any
+			if i < len(before) {
+				old = before[i]
+			}
+			shown[i] = m.value(itemSchema(s), item, old)
+		}
+		return shown
+	}
+	switch {
+	case !m.secret || v == nil:
+		return v
+	case m.compare && !reflect.DeepEqual(v, was):
+		return redactedChanged
+	}
+	return redacted
+}
+
+func fieldSchema(s *schemas.Schema, name string) *schemas.Schema {
+	if s == nil {
+		return nil
+	}
+	if p, ok := s.Properties[name]; ok {
+		return p
+	}
+	return s.AdditionalProperties
+}
+
+func itemSchema(s *schemas.Schema) *schemas.Schema {
+	if s == nil {
+		return nil
+	}
+	return s.Items
+}
+
+// hasSecrets reports whether a field of the schema is sensitive.
+func hasSecrets(s *schemas.Schema) bool {
+	if s == nil || s.Sensitive {
+		return s != nil
+	}
+	for _, p := range s.Properties {
+		if hasSecrets(p) {
+			return true
+		}
+	}
+	return hasSecrets(s.AdditionalProperties) || hasSecrets(s.Items)
+}
