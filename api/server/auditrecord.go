@@ -43,7 +43,7 @@ func (t *trail) effect(c store.Change) audit.Record {
 	record := t.record(code)
 	obj := c.New
 	record.Namespace, record.Name, record.UID = obj.Namespace, obj.Name, string(obj.UID)
-	kind := t.kindOf(c, &record)
+	forms := t.formsOf(c, &record)
 	if c.Type == "" {
 		record.Message = "nothing changed"
 		return record
@@ -52,28 +52,32 @@ func (t *trail) effect(c store.Change) audit.Record {
 	if c.Type == store.Deleted {
 		now = nil
 	}
-	record.Old, record.New = auditDocuments(kind, old, now)
+	record.Old, record.New = auditDocuments(forms, old, now)
 	return record
 }
 
-// kindOf is the kind of what was changed; nil when it is not served. A write of another
-// kind than the call names is recorded as what it is.
-func (t *trail) kindOf(c store.Change, record *audit.Record) *schemas.Kind {
+// formsOf are the schemas of what was changed, of every version that is served; none when none is.
+// A write of another kind than the call names is recorded as what it is.
+func (t *trail) formsOf(c store.Change, record *audit.Record) (forms []*schemas.Schema) {
 	key, served := c.Key().Kind, t.server.catalog()
-	if kind, ok := served.find(t.target.group, t.target.version, t.target.resource); ok && kind.Stored == key {
-		return kind
+	var kind *schemas.Kind
+	for _, k := range served.kinds {
+		if k.Stored == key {
+			forms, kind = append(forms, k.Schema), k
+		}
+	}
+	if named, ok := served.find(t.target.group, t.target.version, t.target.resource); ok && named.Stored == key {
+		return forms
 	}
 	record.Subresource, record.Path = "", ""
 	record.Verb = map[store.EventType]string{store.Added: "create", store.Modified: "update", store.Deleted: "delete"}[c.Type]
-	i := slices.IndexFunc(served.kinds, func(k *schemas.Kind) bool { return k.Stored == key })
-	if i < 0 {
+	if kind == nil {
 		name, group, _ := strings.Cut(key, ".")
 		record.Group, record.Version, record.Resource = group, "", strings.ToLower(name)
 		return nil
 	}
-	kind := served.kinds[i]
 	record.Group, record.Version, record.Resource = kind.Group, kind.Version, kind.Plural
-	return kind
+	return forms
 }
 
 // withoutEffect is the record of a call that succeeds and has changed no object, or of one

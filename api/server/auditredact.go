@@ -24,14 +24,19 @@ const (
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
 // auditDocuments are two states of an object as a record may show them: without the values of
-// sensitive fields and without what repeats them. Of a kind that is not served nothing
-// is known, and nothing shown. A state that is nil has no document.
-func auditDocuments(kind *schemas.Kind, old, now *api.Object) (before, after json.RawMessage) {
-	if kind == nil {
+// fields that are sensitive in any of its forms, and without what repeats them. Of a kind that has no
+// form nothing is known, and nothing shown. A state that is nil has no document.
+func auditDocuments(forms []*schemas.Schema, old, now *api.Object) (before, after json.RawMessage) {
+	if len(forms) == 0 {
 		return nil, nil
 	}
 	was, is := plain(old), plain(now)
-	return auditDocument(mask{}.value(kind.Schema, was, nil)), auditDocument(mask{compare: was != nil}.value(kind.Schema, is, was))
+	shownWas, shownIs := was, is
+	for _, form := range forms {
+		shownWas = mask{}.value(form, shownWas, nil)
+		shownIs = mask{compare: was != nil}.value(form, shownIs, was)
+	}
+	return auditDocument(shownWas), auditDocument(shownIs)
 }
 
 // plain is an object as a document, without the fields that say nothing of their own; nil
@@ -101,7 +106,7 @@ func (m mask) value(s *schemas.Schema, v, was any) any {
 		return shown
 	}
 	switch {
-	case !m.secret || v == nil:
+	case !m.secret || v == nil || v == redacted || v == redactedChanged:
 		return v
 	case m.compare && !reflect.DeepEqual(v, was):
 		return redactedChanged
