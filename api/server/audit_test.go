@@ -305,3 +305,19 @@ func TestTheLogIsReadByWhoMay(t *testing.T) {
 	a.want(a.get("/audit/v1/records", "Authorization", "Bearer "+guestToken), 403)
 	a.want(a.get("/audit/v1/links", "Authorization", "Bearer "+guestToken), 403)
 }
+
+func TestARecordTellsWhoActedInWhoseName(t *testing.T) {
+	a := startAudited(t)
+	a.want(a.post(widgets, widgetBody("w", 1), "Impersonate-User", "ann", "Impersonate-Group", server.Masters), 201)
+	if r := a.one(); r.User != "ann" || r.ImpersonatedBy != "admin" {
+		t.Errorf("%s", r.Document)
+	}
+	a.want(a.post(widgets, widgetBody("v", 1), "Impersonate-User", "bob"), 403)
+	if r := a.one(); r.User != "bob" || r.ImpersonatedBy != "admin" || r.Code != 403 {
+		t.Errorf("%s", r.Document)
+	}
+	a.want(a.post(widgets, widgetBody("v", 1), "Authorization", "Bearer "+guestToken, "Impersonate-User", "ann"), 403)
+	if r := a.one(); r.User != "guest" || r.ImpersonatedBy != "" || !strings.Contains(r.Message, "impersonate") {
+		t.Errorf("%s", r.Document)
+	}
+}

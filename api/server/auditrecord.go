@@ -25,6 +25,9 @@ func (t *trail) record(code int) audit.Record {
 		Group: t.target.group, Version: t.target.version, Resource: t.target.resource, Subresource: t.target.subresource,
 		Namespace: t.target.namespace, Name: t.target.name,
 	}
+	if b := i.bearer; b.Name != "" && (b.Name != i.user.Name || !slices.Equal(b.Groups, i.user.Groups)) {
+		record.ImpersonatedBy = b.Name
+	}
 	if record.Resource == "" {
 		record.Path = r.URL.Path
 	}
