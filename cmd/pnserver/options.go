@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,6 +34,8 @@ type options struct {
 	tlsSelf     bool
 	server      string
 	serverCA    string
+	proxies     []string
+	trusted     []netip.Prefix // of proxies
 }
 
 func serveCommand() *cobra.Command {
@@ -74,6 +77,7 @@ kubectl take it with --kubeconfig.`,
 	f.BoolVar(&o.tlsSelf, "tls-self-signed", false, "serve HTTPS with a certificate made and kept in the data directory")
 	f.StringVar(&o.server, "server", "", "API that the runner talks to (default: that of this process)")
 	f.StringVar(&o.serverCA, "server-ca", "", "file with the authority (PEM) of --server's certificate (default: the system's)")
+	f.StringSliceVar(&o.proxies, "trusted-proxies", nil, "addresses or networks (10.0.0.0/8) of proxies that may say in X-Forwarded-For whom a call comes from, for the audit log")
 	return c
 }
 
@@ -116,7 +120,24 @@ func (o *options) check() error {
 		return fmt.Errorf("--data-dir: %w", err)
 	}
 	o.dataDir = dir
+	if err := o.checkProxies(); err != nil {
+		return err
+	}
 	return o.checkListen()
+}
+
+func (o *options) checkProxies() error {
+	for _, text := range o.proxies {
+		network, err := netip.ParsePrefix(text)
+		if ip, single := netip.ParseAddr(text); single == nil {
+			network, err = netip.PrefixFrom(ip, ip.BitLen()), nil
+		}
+		if err != nil {
+			return fmt.Errorf("--trusted-proxies: %q is neither an address nor a network such as 10.0.0.0/8", text)
+		}
+		o.trusted = append(o.trusted, network)
+	}
+	return nil
 }
 
 func (o *options) checkListen() error {

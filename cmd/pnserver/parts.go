@@ -63,19 +63,21 @@ func (p *process) api(world *controllers.World, contents store.Blobs) (func(cont
 		return nil, err
 	}
 	handler, err := server.New(server.Config{
-		Store:        p.database,
-		Tasks:        p.database.Tasks(),
-		Logs:         p.database.Logs(),
-		Blobs:        contents,
-		Kinds:        kinds,
-		Admission:    controllers.Admission(),
-		MayDelete:    namespace.MayDelete,
-		Subresources: controllers.Subresources(world, p.database),
-		Authenticate: p.access.authenticate,
-		Registry:     p.registry,
-		Log:          p.log,
-		Ready:        p.database.Ready,
-		GitCommit:    build.Commit(),
+		Store:          p.database,
+		Tasks:          p.database.Tasks(),
+		Logs:           p.database.Logs(),
+		Blobs:          contents,
+		Audit:          p.database.Audit(),
+		TrustedProxies: p.trusted,
+		Kinds:          kinds,
+		Admission:      controllers.Admission(),
+		MayDelete:      namespace.MayDelete,
+		Subresources:   controllers.Subresources(world, p.database),
+		Authenticate:   p.access.authenticate,
+		Registry:       p.registry,
+		Log:            p.log,
+		Ready:          p.database.Ready,
+		GitCommit:      build.Commit(),
 	})
 	if err != nil {
 		return nil, err
