@@ -115,7 +115,7 @@ func statusError(err error, i *info) apierrors.APIStatus {
 	case errors.Is(err, errTooLarge):
 		return apierrors.NewRequestEntityTooLargeError(err.Error())
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return apierrors.NewTimeoutError("the request did not complete in time", 1)
+		return apierrors.NewTimeoutError("the request did not complete in time", retryIn(i.verb))
 	}
 	return apierrors.NewInternalError(fmt.Errorf("see the server's log for request %s", i.requestID))
 }
@@ -156,11 +156,15 @@ func unavailable(why string) *apierrors.StatusError {
 // unknownOutcome never asks for an automatic repeat of a create: with a generated
 // name that would make a second object.
 func unknownOutcome(verb string) *apierrors.StatusError {
-	retry := 1
+	return apierrors.NewTimeoutError(api.ErrUnknownOutcome.Error(), retryIn(verb))
+}
+
+// retryIn is after how many seconds a client may repeat, by itself, what may have happened; 0 for never.
+func retryIn(verb string) int {
 	if verb == "create" {
-		retry = 0
+		return 0
 	}
-	return apierrors.NewTimeoutError(api.ErrUnknownOutcome.Error(), retry)
+	return 1
 }
 
 func tooLargeVersion() *apierrors.StatusError {

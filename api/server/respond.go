@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"sigs.k8s.io/yaml"
@@ -33,14 +34,16 @@ func respond(c echo.Context, f form, code int, pieces ...[]byte) error {
 	h.Set(echo.HeaderContentType, f.contentType())
 	h.Add(echo.HeaderVary, "Accept, Accept-Encoding")
 	h.Set(echo.HeaderCacheControl, "no-cache, private")
+	out := &patient{c.Response(), http.NewResponseController(c.Response())}
+	defer out.end()
 	if size < gzipFrom || !acceptsGzip(c.Request()) {
 		h.Set(echo.HeaderContentLength, strconv.Itoa(size))
 		c.Response().WriteHeader(code)
-		return writeAll(c.Response(), pieces)
+		return writeAll(out, pieces)
 	}
 	h.Set(echo.HeaderContentEncoding, "gzip")
 	c.Response().WriteHeader(code)
-	zip, _ := gzip.NewWriterLevel(c.Response(), gzip.BestSpeed) // the level is valid
+	zip, _ := gzip.NewWriterLevel(out, gzip.BestSpeed) // the level is valid
 	if err := writeAll(zip, pieces); err != nil {
 		return err
 	}
@@ -62,6 +65,32 @@ func acceptsGzip(r *http.Request) bool {
 		}
 	}
 	return false
+}
+
+// patient writes to a client that reads, however slowly: one that takes nothing for
+// writeWithin is given up, with all that is held for it.
+type patient struct {
+	to      io.Writer
+	control *http.ResponseController
+}
+
+// patientPiece is what a client is to take within that time.
+const patientPiece = 64 << 10
+
+func (p *patient) Write(data []byte) (written int, err error) {
+	for err == nil && written < len(data) {
+		_ = p.control.SetWriteDeadline(time.Now().Add(writeWithin)) // not every writer has one
+		var n int
+		n, err = p.to.Write(data[written:min(len(data), written+patientPiece)])
+		written += n
+	}
+	return written, err
+}
+
+// end leaves the connection as it was found. What net/http still holds of the answer goes out before.
+func (p *patient) end() {
+	_ = p.control.Flush()
+	_ = p.control.SetWriteDeadline(time.Time{})
 }
 
 func writeAll(w io.Writer, pieces [][]byte) error {

@@ -45,6 +45,8 @@ type Config struct {
 	Audit store.Audit
 	// TrustedProxies may say in X-Forwarded-For whom a call comes from; nobody may when empty.
 	TrustedProxies []netip.Prefix
+	// Limits bounds what is under way at once; its zero value has sensible bounds.
+	Limits Limits
 	// Registry takes the metrics of the server and is served at /metrics; a new one when nil.
 	Registry *prometheus.Registry
 	// Log takes a line a request and what went wrong in the server; nothing when nil.
@@ -66,6 +68,7 @@ type Server struct {
 	encodings   encodings
 	conversions conversions
 	streams     streams
+	limits      limits
 	policy      *policy
 	metrics     *metrics
 	floods      floods
@@ -85,7 +88,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Audit != nil {
 		cfg.Store = auditedStore{cfg.Store}
 	}
-	s := &Server{cfg: cfg, floods: newFloods(), encodings: encodings{budget: encodedBytes}, conversions: conversions{budget: convertedBytes}}
+	s := &Server{cfg: cfg, limits: newLimits(cfg.Limits), floods: newFloods(), encodings: encodings{budget: encodedBytes}, conversions: conversions{budget: convertedBytes}}
 	s.cfg.Store = settling{cfg.Store, s}
 	catalog, err := newCatalog(cfg.Kinds, nil)
 	if err != nil {
@@ -118,7 +121,7 @@ func (s *Server) route() {
 	e := echo.New()
 	s.echo = e
 	e.HTTPErrorHandler = s.fail
-	e.Use(identify, s.observe, s.audit, s.recover, s.authenticate, s.impersonate, s.authorize)
+	e.Use(identify, s.observe, s.audit, s.recover, s.authenticate, s.limit, s.impersonate, s.authorize)
 
 	e.GET("/version", s.version)
 	for _, path := range []string{"/healthz", "/livez"} {

@@ -1,0 +1,39 @@
+package server
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+)
+
+// deadlines is a response whose client is expected to read in time.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	set     []time.Time
+	largest int
+}
+
+func (d *deadlines) SetWriteDeadline(t time.Time) error { d.set = append(d.set, t); return nil }
+
+func (d *deadlines) Write(data []byte) (int, error) {
+	d.largest = max(d.largest, len(data))
+	return d.ResponseRecorder.Write(data)
+}
+
+// Each piece of an answer has its own time: what is not read in it is not held for ever.
+func TestAnAnswerIsReadPieceByPieceInTime(t *testing.T) {
+	d := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+	p := &patient{d, http.NewResponseController(d)}
+	body := bytes.Repeat([]byte("x"), 3*patientPiece+1)
+	if n, err := p.Write(body); err != nil || n != len(body) || !bytes.Equal(d.Body.Bytes(), body) {
+		t.Fatalf("wrote %d: %v", n, err)
+	}
+	if len(d.set) != 4 || d.largest != patientPiece || time.Until(d.set[3]) > writeWithin || time.Until(d.set[3]) < 0 {
+		t.Errorf("deadlines %v, pieces up to %d", d.set, d.largest)
+	}
+	if p.end(); !d.set[len(d.set)-1].IsZero() {
+		t.Error("the deadline stays on the connection")
+	}
+}
