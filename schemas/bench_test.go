@@ -77,3 +77,35 @@ func BenchmarkBuiltin(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkRules is validation with and without rules, of the same document, and
+// what it takes to make a kind with them.
+func BenchmarkRules(b *testing.B) {
+	var bare []string
+	for line := range strings.Lines(team) {
+		if !strings.HasPrefix(line, "- {rule") && !strings.HasPrefix(line, "x-kubernetes-validations") {
+			bare = append(bare, strings.NewReplacer("      x-kubernetes-validations: [{rule: self.age >= oldSelf.age, message: nobody grows younger}]\n", "").Replace(line))
+		}
+	}
+	const spec = "spec: {lead: ada, min: 1, max: 9, wait: 30m, notes: {a: b}, people: [{name: ada, age: 3}, {name: bob, age: 4}, {name: eve, age: 5}]}"
+	for name, schema := range map[string]string{"with": team, "without": strings.Join(bare, "")} {
+		b.Run(name+"/parse", func(b *testing.B) {
+			doc := []byte(definition(schema))
+			for b.Loop() {
+				if _, err := schemas.Parse(doc); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		k := widget(b, schema)
+		doc := document(b, k, spec)
+		b.Run(name+"/validate", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if problems := k.Validate(doc, doc); len(problems) > 0 {
+					b.Fatal(problems)
+				}
+			}
+		})
+	}
+}

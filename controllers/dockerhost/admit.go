@@ -19,11 +19,7 @@ func Admit(_ context.Context, req api.AdmissionRequest) field.ErrorList {
 	if err := json.Unmarshal(req.New.Spec, &spec); err != nil {
 		return field.ErrorList{field.Invalid(at, nil, err.Error())}
 	}
-	errs := admitEndpoint(at.Child("endpoint"), spec.Endpoint)
-	if len(errs) == 0 && spec.TLS != nil && scheme(spec.Endpoint) != "tcp" {
-		errs = append(errs, field.Forbidden(at.Child("tls"), "is for tcp:// endpoints"))
-	}
-	return errs
+	return admitEndpoint(at.Child("endpoint"), spec.Endpoint)
 }
 
 var _ api.Admission = Admit
@@ -41,12 +37,4 @@ func admitEndpoint(at *field.Path, endpoint string) field.ErrorList {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(at, endpoint, "must be unix:///path/of.sock or tcp://host:port")}
-}
-
-func scheme(endpoint string) string {
-	u, err := url.Parse(endpoint)
-	if err != nil {
-		return ""
-	}
-	return u.Scheme
 }

@@ -22,7 +22,6 @@ func TestAdmit(t *testing.T) {
 		"no port":           {v1.DockerHostSpec{Endpoint: "tcp://h"}, "must be unix:///path/of.sock or tcp://host:port"},
 		"a relative socket": {v1.DockerHostSpec{Endpoint: "unix://docker.sock"}, "must be unix:///path/of.sock or tcp://host:port"},
 		"a password":        {v1.DockerHostSpec{Endpoint: "tcp://a:b@h:2375"}, "must be unix:///path/of.sock or tcp://host:port"},
-		"TLS over a socket": {v1.DockerHostSpec{Endpoint: "unix:///d.sock", TLS: &v1.HostTLS{}}, "spec.tls: Forbidden: is for tcp:// endpoints"},
 		"nonsense":          {v1.DockerHostSpec{Endpoint: "::"}, "spec.endpoint: Invalid value"},
 	}
 	for name, c := range cases {

@@ -13,9 +13,6 @@ import (
 	"github.com/powernode/powernode/controllers/internal/flow"
 )
 
-// longestName leaves room for what runs add to their pipeline's name.
-const longestName = 52
-
 // Admit checks what the schema can't say. Every problem has the path of its field.
 func Admit(_ context.Context, req api.AdmissionRequest) field.ErrorList {
 	spec := field.NewPath("spec")
@@ -25,9 +22,6 @@ func Admit(_ context.Context, req api.AdmissionRequest) field.ErrorList {
 	a := admission{path: spec}
 	if err := json.Unmarshal(req.New.Spec, &a.spec); err != nil {
 		return field.ErrorList{field.Invalid(spec, field.OmitValueType{}, err.Error())}
-	}
-	if n := len(req.New.Name); n > longestName {
-		a.add(field.TooLong(field.NewPath("metadata", "name"), req.New.Name, longestName))
 	}
 	a.all()
 	return a.wrong
@@ -125,15 +119,6 @@ func (a *admission) env(path *field.Path, env []v1.EnvVar) {
 			a.add(field.Duplicate(at.Child("name"), v.Name))
 		}
 		seen[v.Name] = true
-		if v.ValueFrom == nil {
-			continue
-		}
-		if v.Value != "" {
-			a.invalid(at.Child("valueFrom"), field.OmitValueType{}, "a variable has a value or valueFrom, not both")
-		}
-		if (v.ValueFrom.SecretKeyRef == nil) == (v.ValueFrom.ConfigMapKeyRef == nil) {
-			a.invalid(at.Child("valueFrom"), field.OmitValueType{}, "exactly one of secretKeyRef and configMapKeyRef must be given")
-		}
 	}
 }
 

@@ -18,9 +18,6 @@ func (a *admission) inputs() {
 		if !identifier.MatchString(name) {
 			a.invalid(at, name, identifierRule)
 		}
-		if (input.Type == "choice") != (len(input.Options) > 0) {
-			a.invalid(at.Child("options"), input.Options, "an input of type choice has options, others have none")
-		}
 		if input.Pattern != "" {
 			a.pattern(at.Child("pattern"), input)
 		}
@@ -31,9 +28,6 @@ func (a *admission) inputs() {
 }
 
 func (a *admission) pattern(path *field.Path, input v1.Input) {
-	if input.Type != "string" && input.Type != "" {
-		a.invalid(path, input.Pattern, "only an input of type string has a pattern")
-	}
 	if _, err := regexp.Compile(input.Pattern); err != nil {
 		a.invalid(path, input.Pattern, "%s", err)
 	}

@@ -60,9 +60,6 @@ func admitChange(req api.AdmissionRequest) field.ErrorList {
 	}
 	fillIn(&is, was)
 	var wrong field.ErrorList
-	if was.Cancel && !is.Cancel {
-		wrong = append(wrong, field.Forbidden(path.Child("cancel"), "a run that was cancelled stays so"))
-	}
 	for name, pair := range map[string][2]any{
 		"pipelineRef": {was.PipelineRef, is.PipelineRef}, "inputs": {was.Inputs, is.Inputs},
 		"trigger": {was.Trigger, is.Trigger}, "pipeline": {was.Pipeline, is.Pipeline},

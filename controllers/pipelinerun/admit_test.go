@@ -91,7 +91,6 @@ func TestOnlyCancelMayChange(t *testing.T) {
 	inBench(t, func(b *bench) {
 		b.pipeline("p", withInputs)
 		first, _ := b.admit(`{"pipelineRef":{"name":"p"},"inputs":{"who":"ada"}}`)
-		var cancelled *api.Object
 		for _, test := range []struct{ spec, want string }{
 			{`{"pipelineRef":{"name":"p"},"inputs":{"who":"ada"}}`, ""}, // the manifest again
 			{`{"pipelineRef":{"name":"p"},"inputs":{"who":"bob"}}`, "spec.inputs: Forbidden: only spec.cancel of a run may change; create a new run instead"},
@@ -112,12 +111,6 @@ func TestOnlyCancelMayChange(t *testing.T) {
 			if got != test.want {
 				t.Errorf("%s\n got %s\nwant %s", test.spec, got, test.want)
 			}
-			cancelled = next
-		}
-		back := first.Clone()
-		wrong := Admit(t.Context(), api.AdmissionRequest{Old: cancelled, New: back, Objects: b.Store})
-		if len(wrong) != 1 || wrong[0].Error() != "spec.cancel: Forbidden: a run that was cancelled stays so" {
-			t.Error(wrong)
 		}
 	})
 }
