@@ -12,6 +12,7 @@ import (
 	"github.com/powernode/powernode/api"
 	v1 "github.com/powernode/powernode/api/v1"
 	"github.com/powernode/powernode/controllers/containerinstance"
+	"github.com/powernode/powernode/controllers/customresourcedefinition"
 	"github.com/powernode/powernode/controllers/dockerhost"
 	"github.com/powernode/powernode/controllers/internal/docker"
 	"github.com/powernode/powernode/controllers/namespace"
@@ -91,7 +92,8 @@ func kinds() []entry {
 }
 
 // Kinds are the controllers, for the engine to run: those of the list, and that
-// of namespaces, which knows them all.
+// of namespaces, which knows them all, and that of the
+// definitions of users' kinds.
 func Kinds(w *World) []reconcile.Kind {
 	var list []reconcile.Kind
 	var names []string
@@ -100,7 +102,7 @@ func Kinds(w *World) []reconcile.Kind {
 		names = append(names, k.name)
 	}
 	namespaced := slices.Concat(names, []string{v1.ConfigMap, v1.Secret, v1.ServiceAccount, v1.RoleBinding, v1.Role, v1.Lease, v1.Event})
-	return append(list, namespace.Kind(namespaced))
+	return append(list, namespace.Kind(namespaced), customresourcedefinition.Kind())
 }
 
 // Admission has the rules that schemas can't say, by kind.

@@ -28,8 +28,6 @@ type catalog struct {
 type custom struct {
 	// terminating kinds have no new objects: their definition is being deleted.
 	terminating bool
-	// warning is for whoever uses a version that is deprecated.
-	warning string
 }
 
 // catalog is what is served now.

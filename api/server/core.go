@@ -2,14 +2,33 @@ package server
 
 import (
 	"encoding/base64"
+	"slices"
 
+	"github.com/powernode/powernode/api"
+	v1 "github.com/powernode/powernode/api/v1"
 	"github.com/powernode/powernode/schemas"
 )
 
-// namespaceFinalizer holds a namespace until its controller has emptied it. It
-// is there from the start, so that nothing outlives a namespace which is deleted before its
-// controller has seen it.
-const namespaceFinalizer = "powernode.io/controller"
+// controllerFinalizer holds a namespace, or the definition of a kind, until its controller has
+// removed what is in it. It is there from the start, so that nothing outlives one which is deleted
+// before its controller has seen it.
+const controllerFinalizer = "powernode.io/controller"
+
+// begin gives a new object of a core kind what it starts with.
+func begin(kind *schemas.Kind, obj *api.Object) error {
+	namespace := kind.Key() == v1.Namespace
+	if !namespace && kind.Key() != v1.CustomResourceDefinition {
+		return nil
+	}
+	if !slices.Contains(obj.Finalizers, controllerFinalizer) {
+		obj.Finalizers = append(obj.Finalizers, controllerFinalizer)
+	}
+	if !namespace {
+		return nil
+	}
+	obj.Status = []byte(`{"phase":"Active"}`)
+	return holdNamespace(obj)
+}
 
 // kindEvent is the kind that all Events are stored as.
 const kindEvent = "Event"

@@ -41,13 +41,8 @@ type definition struct {
 // definitionDocument is the part of a definition that is read here; the rest is the schemas' business.
 type definitionDocument struct {
 	Spec struct {
-		Group    string       `json:"group"`
-		Names    naming.Names `json:"names"`
-		Versions []struct {
-			Name       string `json:"name"`
-			Deprecated bool   `json:"deprecated"`
-			Warning    string `json:"deprecationWarning"`
-		} `json:"versions"`
+		Group string       `json:"group"`
+		Names naming.Names `json:"names"`
 	} `json:"spec"`
 	Status struct {
 		AcceptedNames naming.Names       `json:"acceptedNames"`
@@ -79,7 +74,7 @@ func (d *definitions) set(obj *api.Object) {
 		return
 	}
 	next.asked = naming.Definition{
-		Name: obj.Name, Group: doc.Spec.Group, Created: obj.CreationTimestamp.Unix(),
+		Name: obj.Name, Group: doc.Spec.Group, Created: obj.CreationTimestamp.Unix(), Revision: obj.ResourceVersion,
 		Wanted: doc.Spec.Names, Accepted: doc.Status.AcceptedNames,
 	}
 	next.isServed = slices.ContainsFunc(doc.Status.Conditions, func(c metav1.Condition) bool {
@@ -89,7 +84,7 @@ func (d *definitions) set(obj *api.Object) {
 		next.kinds, next.problem, next.names, next.named = was.kinds, was.problem, was.names, was.named
 		return
 	}
-	if d.reserved(doc.Spec.Group) {
+	if reserved(d.builtin, doc.Spec.Group) {
 		return
 	}
 	next.kinds, next.problem = kindsOf(obj)
@@ -97,32 +92,12 @@ func (d *definitions) set(obj *api.Object) {
 
 func (d *definitions) remove(name string) { delete(d.known, name) }
 
-// reserved groups are served from the program, whatever the store says.
-func (d *definitions) reserved(group string) bool {
-	return naming.Reserved(group, groupsOf(d.builtin))
-}
-
-func groupsOf(kinds []*schemas.Kind) (groups []string) {
-	for _, k := range kinds {
-		groups = append(groups, k.Group)
-	}
-	for _, v := range virtuals() {
-		groups = append(groups, v.group)
-	}
-	return groups
-}
-
 // kindsOf are the kinds that a definition makes, one a served version.
 func kindsOf(obj *api.Object) ([]*schemas.Kind, error) {
-	doc, err := json.Marshal(&api.Object{TypeMeta: obj.TypeMeta, ObjectMeta: metav1.ObjectMeta{Name: obj.Name}, Spec: obj.Spec})
+	kinds, err := schemas.Kinds(obj)
 	if err != nil {
 		return nil, err
 	}
-	k, err := schemas.Parse(doc)
-	if err != nil {
-		return nil, err
-	}
-	kinds := []*schemas.Kind{k}
 	for _, k := range kinds {
 		if k.Stored != k.Key() {
 			return nil, fmt.Errorf("%s: x-powernode-stored is for the program's own kinds", obj.Name)
@@ -136,7 +111,7 @@ func kindsOf(obj *api.Object) ([]*schemas.Kind, error) {
 func (d *definitions) catalog(before *catalog) (*catalog, error) {
 	asked := make([]naming.Definition, 0, len(d.known))
 	for _, def := range d.known {
-		if def.asked.Name != "" && !d.reserved(def.asked.Group) {
+		if def.asked.Name != "" && !reserved(d.builtin, def.asked.Group) {
 			asked = append(asked, def.asked)
 		}
 	}
@@ -149,7 +124,7 @@ func (d *definitions) catalog(before *catalog) (*catalog, error) {
 		}
 		for _, k := range def.by(verdict.Names) {
 			kinds = append(kinds, k)
-			of[k] = custom{terminating: def.obj.DeletionTimestamp != nil, warning: def.warning(k)}
+			of[k] = custom{terminating: def.obj.DeletionTimestamp != nil}
 		}
 	}
 	c, err := newCatalog(kinds, before)
@@ -177,22 +152,4 @@ func (def *definition) by(names naming.Names) []*schemas.Kind {
 func sameNames(a, b naming.Names) bool {
 	return a.Plural == b.Plural && a.Singular == b.Singular && a.Kind == b.Kind && a.ListKind == b.ListKind &&
 		slices.Equal(a.ShortNames, b.ShortNames) && slices.Equal(a.Categories, b.Categories)
-}
-
-// warning is what the users of a deprecated version are told.
-func (def *definition) warning(k *schemas.Kind) string {
-	doc, err := readDefinition(def.obj)
-	if err != nil {
-		return ""
-	}
-	for _, v := range doc.Spec.Versions {
-		switch {
-		case v.Name != k.Version || !v.Deprecated:
-		case v.Warning != "":
-			return v.Warning
-		default:
-			return fmt.Sprintf("%s %s is deprecated", k.APIVersion(), k.Kind)
-		}
-	}
-	return ""
 }

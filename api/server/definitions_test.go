@@ -1,11 +1,18 @@
 package server_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/controllers/customresourcedefinition"
+	"github.com/powernode/powernode/controllers/namespace"
+	"github.com/powernode/powernode/reconcile"
+	"github.com/powernode/powernode/store"
 )
 
 const (
@@ -24,13 +31,28 @@ func crd(plural, kind, names, field string) string {
 		plural, kind, names, field)
 }
 
+// manage runs the controllers of definitions and namespaces on the store, until the test ends.
+func (h *harness) manage() *harness {
+	manager := &reconcile.Manager{Store: h.store, Kinds: []reconcile.Kind{
+		customresourcedefinition.Kind(), namespace.Kind([]string{"Secret", "ConfigMap", "Event"}),
+	}}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- manager.Run(ctx) }()
+	h.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	return h
+}
+
 func (h *harness) define(doc string) {
 	h.Helper()
 	h.want(h.post(definitionsPath, doc), 201)
 }
 
 func TestADefinitionIsServedWhenTheAnswerIsOut(t *testing.T) {
-	h := start(t)
+	h := start(t).manage()
 	h.want(h.get(gears), 404)
 	h.define(crd("gears", "Gear", "", "teeth"))
 	h.want(h.post(gears, gear), 201)
@@ -38,16 +60,87 @@ func TestADefinitionIsServedWhenTheAnswerIsOut(t *testing.T) {
 	contains(t, "the group", h.want(h.get("/apis"), 200).body, `"name":"example.org"`)
 	contains(t, "its document", h.want(h.get("/openapi/v3/apis/example.org/v1"), 200).body, `"teeth"`)
 	h.want(h.do("DELETE", definitionsPath+"/gears.example.org", ""), 200)
-	h.want(h.get(gears), 404)
+	eventually(t, "the end of the kind", func() bool { return h.get(gears).code == 404 })
+	contains(t, "the objects", fmt.Sprint(h.all(gearKind)), "[]")
 }
 
 func TestADefinitionThatMakesNoKindHarmsNoOther(t *testing.T) {
 	h := start(t)
 	h.define(crd("gears", "Gear", "", "teeth"))
-	h.store.Create(t.Context(), h.definition(strings.Replace(crd("cogs", "Cog", "", "teeth"), `"minimum":3`, `"minimum":"x"`, 1)))
-	h.store.Create(t.Context(), h.definition(strings.Replace(crd("rods", "Rod", "", "teeth"), `"spec":{"group"`, `"spec":{"x":{"group"`, 1)+"}"))
+	h.smuggle(strings.Replace(crd("cogs", "Cog", "", "teeth"), `"minimum":3`, `"minimum":"x"`, 1))
+	h.smuggle(strings.Replace(crd("rods", "Rod", "", "teeth"), `"group":"example.org"`, `"group":7`, 1))
 	h.define(crd("nuts", "Nut", "", "teeth"))
 	h.want(h.post(gears, gear), 201)
 	h.want(h.get("/apis/example.org/v1/nuts"), 200)
 	h.want(h.get("/apis/example.org/v1/cogs"), 404)
+}
+
+// all are the stored objects of a kind, by name.
+func (h *harness) all(kind string) (names []string) {
+	h.Helper()
+	list, err := h.store.List(context.Background(), kind, store.ListOptions{})
+	if err != nil {
+		h.Fatal(err)
+	}
+	for _, obj := range list.Items {
+		names = append(names, obj.Name)
+	}
+	return names
+}
+
+// smuggle stores a definition past the checks of the server, as another version of it might.
+func (h *harness) smuggle(doc string) *api.Object {
+	h.Helper()
+	obj, err := h.store.Create(context.Background(), answer{body: doc}.object(h))
+	if err != nil {
+		h.Fatal(err)
+	}
+	return obj
+}
+
+func TestAWrongDefinitionIsRefusedWithTheFieldsPath(t *testing.T) {
+	h := start(t)
+	for message, doc := range map[string]string{
+		"metadata.name": strings.Replace(crd("gears", "Gear", "", "teeth"), "gears.example.org", "gear.example.org", 1),
+		"spec.group":    strings.ReplaceAll(crd("gears", "Gear", "", "teeth"), "example.org", "powernode.io"),
+		"spec.scope":    strings.Replace(crd("gears", "Gear", "", "teeth"), "Namespaced", "Everywhere", 1),
+		"spec.versions[0].schema.openAPIV3Schema": strings.Replace(crd("gears", "Gear", "", "teeth"), `"type":"object"`, `"type":"thing"`, 1),
+	} {
+		h.refused(h.post(definitionsPath, doc), 422, metav1.StatusReasonInvalid, message)
+	}
+	for _, group := range []string{"coordination.k8s.io", "rbac.authorization.k8s.io", "authorization.k8s.io"} {
+		doc := strings.ReplaceAll(crd("gears", "Gear", "", "teeth"), "example.org", group)
+		doc = strings.Replace(doc, `"metadata":{`, `"metadata":{"annotations":{"api-approved.kubernetes.io":"unapproved"},`, 1)
+		h.refused(h.post(definitionsPath, doc), 422, metav1.StatusReasonInvalid, "are a part of the server; use a group of your own")
+	}
+}
+
+func TestTheDefinitionsOfOurKindsStayAsTheyAre(t *testing.T) {
+	h := start(t)
+	const path = definitionsPath + "/gears.powernode.io"
+	h.smuggle(strings.ReplaceAll(crd("gears", "Gear", "", "teeth"), "example.org", "powernode.io"))
+	h.want(h.get(path), 200)
+	h.want(h.get("/apis/powernode.io/v1/gears"), 404)
+	const why = "the kind Gear is a part of the server"
+	h.refused(h.do("DELETE", path, ""), 403, metav1.StatusReasonForbidden, why)
+	h.refused(h.do("DELETE", definitionsPath, ""), 403, metav1.StatusReasonForbidden, why)
+	h.refused(h.merge(path, `{"spec":{"scope":"Cluster"}}`), 403, metav1.StatusReasonForbidden, why)
+	h.refused(h.merge(path, `{"metadata":{"labels":{"x":"y"}}}`), 403, metav1.StatusReasonForbidden, why)
+	h.refused(h.merge(path+"/status", `{"status":{"storedVersions":["v1"]}}`), 403, metav1.StatusReasonForbidden, why)
+}
+
+func TestNoObjectsOfAKindThatIsGoing(t *testing.T) {
+	h := start(t).manage()
+	h.define(crd("gears", "Gear", "", "teeth"))
+	h.want(h.post(gears, strings.Replace(gear, `"name":"a"`, `"name":"a","finalizers":["example.org/hold"]`, 1)), 201)
+	h.want(h.do("DELETE", definitionsPath+"/gears.example.org", ""), 200)
+	h.refused(h.post(gears, strings.Replace(gear, `"a"`, `"b"`, 1)), 405, metav1.StatusReasonMethodNotAllowed, "create not allowed while custom resource definition is terminating")
+	h.refused(h.do("PATCH", gears+"/b?fieldManager=x", strings.Replace(gear, `"a"`, `"b"`, 1), "Content-Type", "application/apply-patch+yaml"), 405, metav1.StatusReasonMethodNotAllowed, "terminating")
+	eventually(t, "the condition", func() bool {
+		return strings.Contains(h.want(h.get(definitionsPath+"/gears.example.org"), 200).body, "InstanceDeletionInProgress")
+	})
+	h.want(h.merge(gears+"/a", `{"metadata":{"finalizers":null}}`), 200)
+	eventually(t, "the end of the kind", func() bool { return h.get(gears).code == 404 })
+	h.define(crd("gears", "Gear", "", "teeth"))
+	contains(t, "nothing comes back", h.want(h.get(gears), 200).body, `"items":[]`)
 }

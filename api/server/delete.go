@@ -103,6 +103,9 @@ func (s *Server) remove(r *request, key api.Key, o *metav1.DeleteOptions) (*api.
 	if err := s.mayDelete(r, key); err != nil {
 		return nil, err
 	}
+	if err := s.keepsDefinition(r, key); err != nil {
+		return nil, err
+	}
 	return r.objects.Delete(r.Context(), key, preconditions(o), r.deleting(o)...)
 }
 

@@ -9,8 +9,8 @@ import (
 // warn tells the client what is wrong though not refused, after what there is to say of the
 // version that it uses. It replaces what an earlier try said.
 func (r *request) warn(warnings []string) {
-	if r.custom.warning != "" {
-		warnings = slices.Concat([]string{r.custom.warning}, warnings)
+	if r.kind.DeprecationWarning != "" {
+		warnings = slices.Concat([]string{r.kind.DeprecationWarning}, warnings)
 	}
 	warn(r.echo.Response().Header(), warnings)
 }

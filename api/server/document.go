@@ -164,6 +164,9 @@ func (s *Server) admit(ctx context.Context, r *request, old, obj *api.Object) er
 	if old == nil && r.custom.terminating {
 		return refuseTerminating(r)
 	}
+	if err := s.admitDefinition(r, old, obj); err != nil {
+		return err
+	}
 	admission := s.cfg.Admission[r.kind.Key()]
 	if admission == nil || (old != nil && sameContent(old, obj)) {
 		return nil

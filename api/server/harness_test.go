@@ -229,12 +229,6 @@ func (h *harness) refused(a answer, code int, reason metav1.StatusReason, messag
 	return st
 }
 
-// definition is a document as an object.
-func (h *harness) definition(doc string) *api.Object {
-	h.Helper()
-	return answer{body: doc}.object(h)
-}
-
 // widget creates a Widget.
 func (h *harness) widget(name string, size int) *api.Object {
 	h.Helper()

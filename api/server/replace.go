@@ -95,6 +95,9 @@ func (s *Server) replaceStatus(ctx context.Context, r *request, live *api.Object
 	}
 	updated := live.Clone()
 	updated.Status = obj.Status
+	if err := s.admitDefinition(r, live, updated); err != nil {
+		return nil, err
+	}
 	if err := s.track(r, live, updated, before, doc); err != nil {
 		return nil, err
 	}

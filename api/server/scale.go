@@ -27,7 +27,7 @@ func scaleKind() schema.GroupVersionKind {
 
 // getScale answers with the Scale of an object.
 func (s *Server) getScale(r *request) error {
-	obj, err := s.cfg.Store.Get(r.Context(), r.key())
+	obj, err := r.objects.Get(r.Context(), r.key())
 	if err != nil {
 		return err
 	}

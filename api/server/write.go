@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -74,11 +73,8 @@ func (s *Server) prepareCreate(r *request, obj *api.Object) error {
 	}
 	obj.UID, obj.CreationTimestamp, obj.Generation = "", metav1.Time{}, 0
 	obj.DeletionTimestamp, obj.DeletionGracePeriodSeconds = nil, nil
-	if r.kind.Key() == kindNamespace {
-		if !slices.Contains(obj.Finalizers, namespaceFinalizer) {
-			obj.Finalizers = append(obj.Finalizers, namespaceFinalizer)
-		}
-		obj.Status = []byte(`{"phase":"Active"}`)
+	if err := begin(r.kind, obj); err != nil {
+		return err
 	}
 	return s.namespaceTakes(r, obj)
 }

@@ -8,6 +8,7 @@ package namespace
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/powernode/powernode/api"
@@ -24,8 +25,13 @@ const (
 	Terminating = "Terminating"
 )
 
-// Spec is empty: a namespace is all name.
-type Spec struct{}
+// kubernetes in spec.finalizers stands for this controller.
+const kubernetes = "kubernetes"
+
+// Spec says who must clean up before the namespace goes; it goes when none but this controller is left.
+type Spec struct {
+	Finalizers []string `json:"finalizers,omitempty"`
+}
 
 // Status says whether anything may still be created in the namespace.
 type Status struct {
@@ -37,7 +43,8 @@ type Status struct {
 // namespaces, in the order in which a deleted namespace is emptied: objects of
 // a kind are gone before those of the next are touched. Put what depends before what
 // it depends on (runs before pipelines, containers before their hosts, all before
-// Secrets), so that everything has what it needs to clean up; Events last.
+// Secrets), so that everything has what it needs to clean up; Events last. Objects of users' kinds go
+// before them all.
 func Kind(kinds []string) reconcile.Kind {
 	return reconcile.For(v1.Namespace, controller{kinds})
 }
@@ -62,40 +69,31 @@ func (c controller) Reconcile(_ context.Context, ns *reconcile.Object[Spec, Stat
 // Delete empties the namespace kind by kind. What is removed wakes it, as it has listed it.
 func (c controller) Delete(ctx context.Context, ns *reconcile.Object[Spec, Status]) (reconcile.Result, error) {
 	ns.Status.Phase = Terminating
-	for _, kind := range c.kinds {
-		name, err := empty(ctx, ns.Objects, kind, ns.Name)
+	custom, err := customKinds(ctx, ns.Objects)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	for _, kind := range slices.Concat(custom, c.kinds) {
+		n, first, err := reconcile.Empty(ctx, ns.Objects, kind, ns.Name)
 		if err != nil {
 			return reconcile.Result{}, fmt.Errorf("remove %s objects: %w", plain(kind), err)
 		}
-		if name != "" {
-			result, err := reconcile.Wait("%s objects are being removed, %s first: see its conditions", plain(kind), name)
-			result.Reason = "NotEmpty"
-			return result, err
+		if n > 0 {
+			return wait("NotEmpty", "%s objects are being removed, %s first: see its conditions", plain(kind), first)
+		}
+	}
+	for _, name := range ns.Spec.Finalizers {
+		if name != kubernetes {
+			return wait("Finalizers", "spec.finalizers has %s, whose owner is to take it off by the subresource finalize", name)
 		}
 	}
 	return reconcile.Done, nil
 }
 
-// empty asks for the removal of what is there, and tells the first by name; "" when there was nothing.
-func empty(ctx context.Context, objects reconcile.Objects, kind, namespace string) (first string, err error) {
-	found, err := objects.List(ctx, kind, namespace, nil)
-	if err != nil {
-		return "", err
-	}
-	for _, obj := range found {
-		if obj.DeletionTimestamp != nil {
-			continue
-		}
-		if err := objects.Delete(ctx, obj.Key()); err != nil {
-			return "", err
-		}
-	}
-	for _, obj := range found {
-		if first == "" || obj.Name < first {
-			first = obj.Name
-		}
-	}
-	return first, nil
+func wait(reason, format string, args ...any) (reconcile.Result, error) {
+	result, err := reconcile.Wait(format, args...)
+	result.Reason = reason
+	return result, err
 }
 
 func plain(kind string) string {

@@ -142,3 +142,46 @@ func TestDefaultMayNotBeDeleted(t *testing.T) {
 		}
 	}
 }
+
+// custom is the definition of a kind of example.com.
+func custom(plural, kind, scope string) *api.Object {
+	return reconciletest.Object(v1.CustomResourceDefinition, plural+".example.com", map[string]any{
+		"group": "example.com", "scope": scope, "names": map[string]any{"plural": plural, "kind": kind},
+	})
+}
+
+func TestObjectsOfUsersKindsGoToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := settle(t)
+		w.Apply(custom("gears", "Gear", "Namespaced"), custom("rods", "Rod", "Cluster"))
+		held := reconciletest.Object("Gear.example.com", "team/held", nil)
+		held.Finalizers = []string{"example.com/hold"}
+		w.Apply(held, reconciletest.Object("Gear.example.com", "other/g", nil), reconciletest.Object("Rod.example.com", "r", nil))
+		w.Delete(v1.Namespace, "team")
+		expect(t, "Ready", w.Ready(v1.Namespace, "team"), "False NotEmpty: Gear objects are being removed, held first: see its conditions")
+		// a kind that is defined meanwhile counts too
+		w.Apply(reconciletest.Object("Cog.example.com", "team/late", nil), custom("cogs", "Cog", "Namespaced"))
+		expect(t, "an object of a kind that is defined meanwhile", w.Exists("Cog.example.com", "team/late"), false)
+		free := w.Object("Gear.example.com", "team/held").Clone()
+		free.Finalizers = nil
+		if _, err := w.Store.Update(t.Context(), free); err != nil {
+			t.Fatal(err)
+		}
+		w.Advance(3 * time.Minute)
+		expect(t, "the namespace is there", w.Exists(v1.Namespace, "team"), false)
+		expect(t, "another namespace's Gear", w.Exists("Gear.example.com", "other/g"), true)
+		expect(t, "an object outside namespaces", w.Exists("Rod.example.com", "r"), true)
+	})
+}
+
+func TestFinalizersOfTheSpecHoldAnEmptyNamespace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := settle(t)
+		w.Apply(reconciletest.Object(v1.Namespace, "empty", namespace.Spec{Finalizers: []string{"kubernetes", "example.com/backup"}}))
+		w.Delete(v1.Namespace, "empty")
+		expect(t, "Ready", w.Ready(v1.Namespace, "empty"),
+			"False Finalizers: spec.finalizers has example.com/backup, whose owner is to take it off by the subresource finalize")
+		w.Apply(reconciletest.Object(v1.Namespace, "empty", namespace.Spec{Finalizers: []string{"kubernetes"}}))
+		expect(t, "the namespace is there", w.Exists(v1.Namespace, "empty"), false)
+	})
+}

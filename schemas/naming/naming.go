@@ -13,8 +13,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/powernode/powernode/api"
 )
 
 // Names are what a kind and its objects are called.
@@ -40,7 +38,8 @@ func (n Names) WithDefaults() Names {
 type Definition struct {
 	Name     string // of the object
 	Group    string
-	Created  int64 // seconds since 1970
+	Created  int64  // seconds since 1970
+	Revision string // its resourceVersion: tells the older of two of one second
 	Wanted   Names
 	Accepted Names // the zero value when nobody has judged yet
 }
@@ -59,7 +58,7 @@ func (v Verdict) Accepted() bool { return v.Reason == "" }
 func Judge(definitions []Definition) map[string]Verdict {
 	all := slices.Clone(definitions)
 	slices.SortFunc(all, func(a, b Definition) int {
-		return cmp.Or(cmp.Compare(a.Created, b.Created), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(a.Created, b.Created), cmp.Compare(len(a.Revision), len(b.Revision)), cmp.Compare(a.Revision, b.Revision), cmp.Compare(a.Name, b.Name))
 	})
 	claims := register{}
 	for _, d := range all {
@@ -146,9 +145,4 @@ func (v *Verdict) refuse(reason, message string) {
 		message = v.Message + ", " + message
 	}
 	v.Message = message
-}
-
-// Reserved reports whether a group is not for users' kinds: our own, and those of the core kinds.
-func Reserved(group string, builtin []string) bool {
-	return group == "" || group == api.Group || slices.Contains(builtin, group)
 }
