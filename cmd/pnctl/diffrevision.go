@@ -133,6 +133,12 @@ type side struct {
 	*diff.Directory
 }
 
+// emptySide has no file, which the diff program takes for an empty one.
+func emptySide(label string) (side, error) {
+	directory, err := diff.CreateDirectory(label)
+	return side{directory}, err
+}
+
 // newSide has one file: the object as YAML.
 func newSide(label, file string, u *unstructured.Unstructured) (side, error) {
 	directory, err := diff.CreateDirectory(label)

@@ -14,7 +14,10 @@
 // compares both with kubectl's own list.
 //
 // Ours: run starts a pipeline and follows it (run.go, inputs.go); logs, cancel and
-// artifacts take the place of verbs that only know pods; version tells of pnctl and the server.
+// artifacts take the place of verbs that only know pods; rollout that of one that only knows
+// Kubernetes' workloads, and is of every kind's revisions (subject.go names the object);
+// audit reads and verifies the server's log of calls; version tells of pnctl and the server.
+// Two of the embedded have a flag more: get --at (getat.go), diff --revision (diffrevision.go).
 //
 // Following a run is in three parts that know nothing of each other: a follower
 // (follow.go, followlog.go) turns watches and logs into one stream of events and

@@ -58,7 +58,7 @@ func newAPI(t *testing.T, p *player) *server.Server {
 		t.Fatal(err)
 	}
 	s, err := server.New(server.Config{
-		Store: p.objects, Logs: p.logs, Blobs: p.blobs, Kinds: kinds,
+		Store: p.objects, Audit: p.objects.Audit(), Logs: p.logs, Blobs: p.blobs, Kinds: kinds,
 		Authenticate: server.Tokens(map[string]server.User{goodToken: {Name: "tester", Groups: []string{server.Masters}}}),
 		Admission:    map[string]api.Admission{v1.PipelineRun: pipelinerun.Admit},
 		Subresources: map[string]map[string]api.Subresource{v1.PipelineRun: {

@@ -31,7 +31,7 @@ func ourVerbs(f cmdutil.Factory, s *session) templates.CommandGroups {
 	return templates.CommandGroups{{
 		Message: "Run and Watch:",
 		Commands: []*cobra.Command{
-			newCmdRun(f, s), newCmdLogs(f, s), newCmdCancel(f, s), newCmdArtifacts(f, s), newCmdRollout(f, s),
+			newCmdRun(f, s), newCmdLogs(f, s), newCmdCancel(f, s), newCmdArtifacts(f, s), newCmdRollout(f, s), newCmdAudit(f, s),
 		},
 	}}
 }
