@@ -43,9 +43,22 @@ func (k *Kind) violations(doc map[string]any) field.ErrorList {
 	})
 	var problems field.ErrorList
 	for _, v := range all {
-		problems = append(problems, v.describe()...)
+		if !v.follows(all) {
+			problems = append(problems, v.describe()...)
+		}
 	}
 	return problems
+}
+
+// follows reports whether a value breaks the rule only because it is too short: an empty
+// string has no form either, but that is one mistake.
+func (v *violation) follows(all []violation) bool {
+	if v.keyword != "pattern" && v.keyword != "format" {
+		return false
+	}
+	return slices.ContainsFunc(all, func(other violation) bool {
+		return other.keyword == "minLength" && slices.Equal(other.place, v.place)
+	})
 }
 
 // natural orders numbers as numbers: steps[2] comes before steps[10].

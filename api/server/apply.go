@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"sigs.k8s.io/yaml"
 
 	"github.com/powernode/powernode/api"
 )
@@ -42,7 +40,7 @@ func (s *Server) apply(r *request, body []byte, force bool) error {
 
 // applied reads the document of an apply, which must say what it is.
 func (r *request) applied(body []byte) (document, error) {
-	data, repeated, err := applyJSON(body)
+	data, repeated, err := yamlJSON(body)
 	if err != nil {
 		return document{}, err
 	}
@@ -65,21 +63,6 @@ func (r *request) applied(body []byte) (document, error) {
 	doc.strict = append(doc.strict, r.kind.Prune(fields)...)
 	complete(r.kind, fields)
 	return doc, nil
-}
-
-// applyJSON is the body of an apply as JSON, and what it says twice where JSON can't tell.
-func applyJSON(body []byte) (data []byte, repeated []string, err error) {
-	if bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
-		return body, nil, nil
-	}
-	if data, err = yaml.YAMLToJSONStrict(body); err == nil {
-		return data, nil, nil
-	}
-	lenient, lenientErr := yaml.YAMLToJSON(body)
-	if lenientErr != nil {
-		return nil, nil, apierrors.NewBadRequest(fmt.Sprintf("read YAML body: %v", lenientErr))
-	}
-	return lenient, []string{err.Error()}, nil
 }
 
 // merged is the live object with what is applied, and the account of it.

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"mime"
@@ -54,25 +56,38 @@ func mediaType(r *http.Request) string {
 	return media
 }
 
-// jsonBody reads the body of a write as JSON, whatever form it came in.
-func (s *Server) jsonBody(c echo.Context, gvk schema.GroupVersionKind) ([]byte, error) {
+// jsonBody reads the body of a write as JSON, whatever form it came in. repeated tells
+// what a YAML body says twice, which can't be seen in the JSON.
+func (s *Server) jsonBody(c echo.Context, gvk schema.GroupVersionKind) (data []byte, repeated []string, err error) {
 	body, err := readBody(c, maxBody)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	switch media := mediaType(c.Request()); {
 	case media == mediaJSON:
-		return body, nil
+		return body, nil, nil
 	case media == mediaYAML:
-		converted, err := yaml.YAMLToJSON(body)
-		if err != nil {
-			return nil, apierrors.NewBadRequest(fmt.Sprintf("read YAML body: %v", err))
-		}
-		return converted, nil
+		return yamlJSON(body)
 	case media == mediaProto && s.typed.knows(gvk):
-		return s.typed.json(body, gvk)
+		data, err = s.typed.json(body, gvk)
+		return data, nil, err
 	case s.typed.knows(gvk):
-		return nil, unsupportedMedia(mediaJSON, mediaYAML, mediaProto)
+		return nil, nil, unsupportedMedia(c.Request(), mediaJSON, mediaYAML, mediaProto)
 	}
-	return nil, unsupportedMedia(mediaJSON, mediaYAML)
+	return nil, nil, unsupportedMedia(c.Request(), mediaJSON, mediaYAML)
+}
+
+// yamlJSON is a YAML document as JSON; it may also be JSON already.
+func yamlJSON(body []byte) (data []byte, repeated []string, err error) {
+	if bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) && json.Valid(body) {
+		return body, nil, nil
+	}
+	if data, err = yaml.YAMLToJSONStrict(body); err == nil {
+		return data, nil, nil
+	}
+	lenient, lenientErr := yaml.YAMLToJSON(body)
+	if lenientErr != nil {
+		return nil, nil, apierrors.NewBadRequest(fmt.Sprintf("read YAML body: %v", lenientErr))
+	}
+	return lenient, []string{err.Error()}, nil
 }

@@ -177,7 +177,7 @@ func (s *Server) deleteOptions(r *request) (*metav1.DeleteOptions, error) {
 	case mediaType(r.http) == mediaYAML:
 		err = yaml.Unmarshal(body, o)
 	case mediaType(r.http) != mediaJSON:
-		return nil, unsupportedMedia(mediaJSON, mediaYAML, mediaProto)
+		return nil, unsupportedMedia(r.http, mediaJSON, mediaYAML, mediaProto)
 	default:
 		err = json.Unmarshal(body, o)
 	}

@@ -37,11 +37,13 @@ func (r *request) gvk() schema.GroupVersionKind {
 
 // document reads the body of a create or update.
 func (s *Server) document(r *request) (document, error) {
-	body, err := s.jsonBody(r.echo, r.gvk())
+	body, repeated, err := s.jsonBody(r.echo, r.gvk())
 	if err != nil {
 		return document{}, err
 	}
-	return r.decode(body)
+	doc, err := r.decode(body)
+	doc.strict = append(doc.strict, repeated...)
+	return doc, err
 }
 
 func (r *request) decode(data []byte) (document, error) {
@@ -158,7 +160,12 @@ func warn(h http.Header, warnings []string) {
 // admit runs what the schema can't say: metadata, then the rules of the kind. A
 // write that leaves all but the metadata as it was is not asked again.
 func (s *Server) admit(ctx context.Context, r *request, old, obj *api.Object) error {
-	if problems := validateMeta(r.kind, old, obj); len(problems) > 0 {
+	problems := validateMeta(r.kind, old, obj)
+	changed := old == nil || !sameContent(old, obj)
+	if changed {
+		problems = append(problems, validateCore(r.kind, obj)...)
+	}
+	if len(problems) > 0 {
 		return apierrors.NewInvalid(r.groupKind(), obj.Name, problems)
 	}
 	if old == nil && r.custom.terminating {
@@ -168,10 +175,10 @@ func (s *Server) admit(ctx context.Context, r *request, old, obj *api.Object) er
 		return err
 	}
 	admission := s.cfg.Admission[r.kind.Key()]
-	if admission == nil || (old != nil && sameContent(old, obj)) {
+	if admission == nil || !changed {
 		return nil
 	}
-	problems := admission(ctx, api.AdmissionRequest{Old: old, New: obj, Objects: s.cfg.Store})
+	problems = admission(ctx, api.AdmissionRequest{Old: old, New: obj, Objects: s.cfg.Store})
 	if len(problems) > 0 {
 		return apierrors.NewInvalid(r.groupKind(), obj.Name, problems)
 	}

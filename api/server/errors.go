@@ -183,9 +183,9 @@ func wrongFormat(code int32, reason metav1.StatusReason, message string, accepte
 	}}
 }
 
-func unsupportedMedia(accepted ...string) error {
+func unsupportedMedia(r *http.Request, accepted ...string) error {
 	return wrongFormat(http.StatusUnsupportedMediaType, metav1.StatusReasonUnsupportedMediaType,
-		"the body of the request was in an unknown format", accepted)
+		fmt.Sprintf("the body of the request was in an unknown format (%s)", mediaType(r)), accepted)
 }
 
 func notAcceptable(accepted ...string) error {

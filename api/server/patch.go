@@ -92,7 +92,7 @@ func (s *Server) patcher(r *request, body []byte) (patcher, []string, error) {
 	switch media := types.PatchType(mediaType(r.http)); {
 	case media == types.JSONPatchType:
 		apply, err := r.jsonPatch(body)
-		return apply, nil, err
+		return apply, jsonPatchProblems(body), err
 	case media == types.MergePatchType:
 		strict, err := patchObject(body)
 		return func(live []byte) ([]byte, error) { return refusePatch(jsonpatch.MergePatch(live, body)) }, strict, err
@@ -100,9 +100,9 @@ func (s *Server) patcher(r *request, body []byte) (patcher, []string, error) {
 		strict, err := patchObject(body)
 		return s.strategic(r, body), strict, err
 	case s.typed.knows(r.gvk()):
-		return nil, nil, unsupportedMedia(string(types.JSONPatchType), string(types.MergePatchType), string(types.StrategicMergePatchType), string(types.ApplyYAMLPatchType))
+		return nil, nil, unsupportedMedia(r.http, string(types.JSONPatchType), string(types.MergePatchType), string(types.StrategicMergePatchType), string(types.ApplyYAMLPatchType))
 	}
-	return nil, nil, unsupportedMedia(string(types.JSONPatchType), string(types.MergePatchType), string(types.ApplyYAMLPatchType))
+	return nil, nil, unsupportedMedia(r.http, string(types.JSONPatchType), string(types.MergePatchType), string(types.ApplyYAMLPatchType))
 }
 
 // patchObject checks that a merge patch is a JSON object, and names the fields
@@ -120,6 +120,24 @@ func patchObject(body []byte) (strict []string, err error) {
 		strict = append(strict, t.Error())
 	}
 	return strict, nil
+}
+
+// jsonPatchProblems names what the operations of a JSON patch have that means nothing, or twice.
+func jsonPatchProblems(body []byte) (strict []string) {
+	var operations []struct {
+		Op    string `json:"op"`
+		Path  string `json:"path"`
+		From  string `json:"from"`
+		Value any    `json:"value"`
+	}
+	problems, err := kjson.UnmarshalStrict(body, &operations)
+	if err != nil {
+		return nil // it is refused as a whole
+	}
+	for _, p := range problems {
+		strict = append(strict, "json patch "+p.Error())
+	}
+	return strict
 }
 
 func (r *request) jsonPatch(body []byte) (patcher, error) {

@@ -38,6 +38,9 @@ func (s *Server) replace(ctx context.Context, r *request, live *api.Object, doc 
 	if err := r.place(obj); err != nil {
 		return nil, err
 	}
+	if problems := keptMeta(live, obj); len(problems) > 0 {
+		return nil, apierrors.NewInvalid(r.groupKind(), obj.Name, problems)
+	}
 	obj.ResourceVersion, obj.UID, obj.Generation = live.ResourceVersion, live.UID, live.Generation
 	obj.Status = live.Status
 	obj.CreationTimestamp = live.CreationTimestamp

@@ -64,7 +64,7 @@ func (s *Server) review(c echo.Context, v virtual) error {
 	if c.Request().Method != http.MethodPost {
 		return apierrors.NewMethodNotSupported(schema.GroupResource{Group: v.group, Resource: v.plural}, c.Request().Method)
 	}
-	body, err := s.jsonBody(c, schema.GroupVersionKind{Group: v.group, Version: v.version, Kind: v.kind})
+	body, _, err := s.jsonBody(c, schema.GroupVersionKind{Group: v.group, Version: v.version, Kind: v.kind})
 	if err != nil {
 		return err
 	}

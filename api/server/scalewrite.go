@@ -23,11 +23,11 @@ func (s *Server) updateScale(r *request) error {
 	if err := r.checkUpdateOptions(); err != nil {
 		return err
 	}
-	body, err := s.jsonBody(r.echo, scaleKind())
+	body, repeated, err := s.jsonBody(r.echo, scaleKind())
 	if err != nil {
 		return err
 	}
-	want, err := r.decodeScale(body, nil)
+	want, err := r.decodeScale(body, repeated)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (s *Server) patchScale(r *request) error {
 		return s.applyScale(r, body, force)
 	}
 	if media != types.JSONPatchType && media != types.MergePatchType {
-		return unsupportedMedia(string(types.JSONPatchType), string(types.MergePatchType), string(types.ApplyYAMLPatchType))
+		return unsupportedMedia(r.http, string(types.JSONPatchType), string(types.MergePatchType), string(types.ApplyYAMLPatchType))
 	}
 	change, strict, err := s.patcher(r, body)
 	if err != nil {
@@ -76,7 +76,7 @@ func (s *Server) patchScale(r *request) error {
 
 // applyScale makes the manager the owner of how many there are to be.
 func (s *Server) applyScale(r *request, body []byte, force bool) error {
-	data, repeated, err := applyJSON(body)
+	data, repeated, err := yamlJSON(body)
 	if err != nil {
 		return err
 	}
