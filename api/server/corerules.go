@@ -25,17 +25,17 @@ func validateCore(kind *schemas.Kind, obj *api.Object) field.ErrorList {
 	}
 	switch kind.Kind {
 	case "Secret":
-		values := valuesOf(obj, "data", decoded)
+		values := valuesOf(obj, "data", asBase64)
 		return append(checkValues(values, nil), checkSecretType(obj, values)...)
 	case "ConfigMap":
-		return checkValues(valuesOf(obj, "data", plain), valuesOf(obj, "binaryData", decoded))
+		return checkValues(valuesOf(obj, "data", asText), valuesOf(obj, "binaryData", asBase64))
 	}
 	return nil
 }
 
-func plain(s string) []byte { return []byte(s) }
+func asText(s string) []byte { return []byte(s) }
 
-func decoded(s string) []byte {
+func asBase64(s string) []byte {
 	raw, _ := base64.StdEncoding.DecodeString(s) // the schema has checked it
 	return raw
 }
