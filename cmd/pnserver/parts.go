@@ -10,12 +10,9 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/api/client"
 	"github.com/powernode/powernode/api/server"
-	v1 "github.com/powernode/powernode/api/v1"
 	"github.com/powernode/powernode/cmd/internal/build"
 	"github.com/powernode/powernode/controllers"
 	"github.com/powernode/powernode/controllers/namespace"
@@ -151,16 +148,4 @@ func (p *process) runner() (func(context.Context) error, error) {
 		Log:      p.log,
 	}
 	return agent.Run, nil
-}
-
-// ensureNamespace creates a namespace unless it is there.
-func ensureNamespace(ctx context.Context, objects store.Store, name string) error {
-	_, err := objects.Create(ctx, &api.Object{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: v1.Namespace},
-		ObjectMeta: metav1.ObjectMeta{Name: name},
-	}, store.By("pnserver"))
-	if err != nil && !errors.Is(err, api.ErrExists) {
-		return fmt.Errorf("create namespace %s: %w", name, err)
-	}
-	return nil
 }

@@ -136,7 +136,7 @@ func (p *process) openStore(ctx context.Context) error {
 	if err := server.SeedRoles(ctx, database); err != nil {
 		return err
 	}
-	return ensureNamespace(ctx, database, "default")
+	return seed(ctx, database)
 }
 
 // startPrivate starts a PostgreSQL of our own and keeps it running until everything
