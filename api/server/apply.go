@@ -115,6 +115,9 @@ func (r *request) refuseApply(wanted document, err error) error {
 
 // createApplied makes the object that is not there yet.
 func (s *Server) createApplied(r *request, wanted document, force bool) (*api.Object, error) {
+	if err := s.alsoNeeds(r, "create"); err != nil {
+		return nil, err
+	}
 	doc, err := s.merged(r, nil, wanted, force)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/rbac"
 	v1 "github.com/powernode/powernode/api/v1"
 	"github.com/powernode/powernode/schemas"
 )
@@ -36,14 +37,13 @@ const kindEvent = "Event"
 // complete does to the core kinds what Kubernetes does to them before anything
 // else looks: clients rely on it.
 func complete(kind *schemas.Kind, doc map[string]any) {
-	if kind.Key() == schemas.DefinitionKind {
+	switch kind.Key() {
+	case schemas.DefinitionKind:
 		schemas.CompleteDefinition(doc)
-	}
-	if kind.Group != "" {
-		return
-	}
-	if kind.Kind == "Secret" {
+	case "Secret":
 		foldStringData(doc)
+	case rbac.KindRoleBinding, rbac.KindClusterRoleBinding:
+		rbac.CompleteSubjects(doc)
 	}
 }
 

@@ -174,6 +174,9 @@ func (s *Server) admit(ctx context.Context, r *request, old, obj *api.Object) er
 	if err := s.admitDefinition(r, old, obj); err != nil {
 		return err
 	}
+	if err := s.admitPolicy(ctx, r, old, obj); err != nil {
+		return err
+	}
 	admission := s.cfg.Admission[r.kind.Key()]
 	if admission == nil || !changed {
 		return nil
