@@ -11,6 +11,7 @@ import (
 
 	"github.com/powernode/powernode/api"
 	v1 "github.com/powernode/powernode/api/v1"
+	"github.com/powernode/powernode/controllers/clusterrole"
 	"github.com/powernode/powernode/controllers/containerinstance"
 	"github.com/powernode/powernode/controllers/customresourcedefinition"
 	"github.com/powernode/powernode/controllers/dockerhost"
@@ -92,8 +93,8 @@ func kinds() []entry {
 }
 
 // Kinds are the controllers, for the engine to run: those of the list, and that
-// of namespaces, which knows them all, and that of the
-// definitions of users' kinds.
+// of namespaces, which knows them all, those of the definitions of users' kinds
+// and of the roles that are made of others.
 func Kinds(w *World) []reconcile.Kind {
 	var list []reconcile.Kind
 	var names []string
@@ -102,7 +103,7 @@ func Kinds(w *World) []reconcile.Kind {
 		names = append(names, k.name)
 	}
 	namespaced := slices.Concat(names, []string{v1.ConfigMap, v1.Secret, v1.ServiceAccount, v1.RoleBinding, v1.Role, v1.Lease, v1.Event})
-	return append(list, namespace.Kind(namespaced), customresourcedefinition.Kind())
+	return append(list, namespace.Kind(namespaced), customresourcedefinition.Kind(), clusterrole.Kind())
 }
 
 // Admission has the rules that schemas can't say, by kind.

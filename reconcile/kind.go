@@ -27,12 +27,19 @@ type outcome struct {
 }
 
 type options struct {
+	bare      bool
 	sources   []Source
 	serialize func(*api.Object) string
 }
 
 // Option adds to a Kind.
 type Option func(*options)
+
+// Bare is for kinds that have no status (ClusterRole): the engine writes nothing to their
+// objects, neither conditions nor a finalizer, so that the controller's Delete is never called. An error
+// of a pass is told as an Event of the object. What the controller changes of its object it
+// updates by Object.Objects.
+func Bare() Option { return func(o *options) { o.bare = true } }
 
 // Source watches a part of the world that changes by itself and hints the keys
 // of the objects concerned, until ctx ends. A hint only asks for a pass: too

@@ -44,7 +44,7 @@ func (c *controller) pass(ctx context.Context, t turn) ending {
 	}
 	if deleting := obj.DeletionTimestamp != nil; deleting && !hasFinalizer(obj) {
 		return ending{result: resultGone}
-	} else if !deleting && !hasFinalizer(obj) {
+	} else if !deleting && !hasFinalizer(obj) && !c.kind.options.bare {
 		if obj, err = c.addFinalizer(ctx, obj); err != nil {
 			return c.storeFailed(ctx, t.key, "add finalizer", err)
 		}
@@ -81,6 +81,10 @@ func (c *controller) conclude(ctx context.Context, obj *api.Object, out outcome)
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	end := ending{result: resultOf(out), after: out.result.After}
+	if c.kind.options.bare {
+		c.engine.recorder.record(obj, append(out.notices, failure(out)...)...)
+		return end
+	}
 	if obj.DeletionTimestamp != nil && end.result == resultDone {
 		c.engine.recorder.record(obj, out.notices...)
 		if err := c.removeFinalizer(ctx, obj); err != nil {
@@ -94,6 +98,15 @@ func (c *controller) conclude(ctx context.Context, obj *api.Object, out outcome)
 		return c.storeFailed(ctx, obj.Key(), "write status", err)
 	}
 	return end
+}
+
+// failure is an error of a pass for those who have no conditions to read.
+func failure(out outcome) []Notice {
+	if out.err == nil {
+		return nil
+	}
+	_, reason, message := verdict(out)
+	return []Notice{{Type: "Warning", Reason: reason, Message: message}}
 }
 
 // storeStatus writes the status if it differs, and returns what there is to tell the owner.
