@@ -95,6 +95,11 @@ func (s *Server) userOf(r *http.Request) (User, bool, error) {
 	if _, password, ok := r.BasicAuth(); ok {
 		header = "Bearer " + password
 	}
+	if header == "" && isWebSocket(r) {
+		if _, token, err := subprotocols(r); err == nil && token != "" {
+			header = "Bearer " + token
+		}
+	}
 	scheme, token, _ := strings.Cut(header, " ")
 	token = strings.TrimSpace(token)
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {

@@ -3,10 +3,8 @@ package server
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"time"
 
-	"github.com/labstack/echo/v4"
 	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -18,27 +16,21 @@ import (
 // is taken for gone.
 const writeWithin = time.Minute
 
-// eventWriter writes the events of one watch: a JSON document a line, or
-// server-sent events.
+// eventWriter writes the events of one watch to its wire.
 type eventWriter struct {
-	s       *Server
-	r       *request
-	control *http.ResponseController
-	headed  bool // the columns of a table were sent
-}
-
-func (s *Server) newEventWriter(r *request) *eventWriter {
-	return &eventWriter{s: s, r: r, control: http.NewResponseController(r.echo.Response())}
+	s      *Server
+	r      *request
+	wire   wire
+	headed bool  // the columns of a table were sent
+	failed error // what the last event told
 }
 
 // start sends the header at once, and the initial events; initial is nil when
 // the client wants none.
 func (w *eventWriter) start(initial []*api.Object, from store.Revision, o *internalversion.ListOptions) error {
-	h := w.r.echo.Response().Header()
-	h.Set(echo.HeaderContentType, w.r.form.contentType())
-	h.Set(echo.HeaderCacheControl, "no-cache, private")
-	h.Set("X-Accel-Buffering", "no")
-	w.r.echo.Response().WriteHeader(http.StatusOK)
+	if err := w.wire.open(); err != nil {
+		return err
+	}
 	for _, obj := range initial {
 		if err := w.send(string(store.Added), obj, 0); err != nil {
 			return err
@@ -53,7 +45,7 @@ func (w *eventWriter) start(initial []*api.Object, from store.Revision, o *inter
 			return err
 		}
 	}
-	return w.flush()
+	return w.wire.flush()
 }
 
 func (w *eventWriter) sse() bool { return w.r.form.media == mediaEvents }
@@ -66,7 +58,7 @@ func (w *eventWriter) send(event string, obj *api.Object, at store.Revision) err
 		if err != nil {
 			return err
 		}
-		return w.write(line, at)
+		return w.wire.send(line, at)
 	}
 	f := w.r.form
 	f.media = ""
@@ -76,7 +68,7 @@ func (w *eventWriter) send(event string, obj *api.Object, at store.Revision) err
 	if err != nil {
 		return err
 	}
-	return w.write(line, at)
+	return w.wire.send(line, at)
 }
 
 // bookmark tells how far the watch has come.
@@ -89,25 +81,32 @@ func (w *eventWriter) bookmark(at store.Revision, annotations map[string]string)
 	if err != nil {
 		return err
 	}
-	return w.write(line, at)
+	return w.wire.send(line, at)
+}
+
+// lose tells a client that it has to start anew, as the first event and the last.
+func (w *eventWriter) lose(err error) error {
+	if w.wire.open() == nil {
+		_ = w.fail(err) // the stream ends here in any case
+	}
+	return nil
 }
 
 // fail ends the stream with the Status of an error. A browser that comes back
 // after it starts anew.
 func (w *eventWriter) fail(err error) error {
+	w.failed = err
 	raw, err := json.Marshal(statusOf(err, infoOf(w.r.echo)))
 	if err != nil {
 		return err
 	}
-	if w.sse() {
-		if _, err := w.r.echo.Response().Write([]byte("id\n")); err != nil {
-			return err
-		}
-	}
-	if err := w.write(eventLine("ERROR", raw), 0); err != nil {
+	if err := w.wire.forget(); err != nil {
 		return err
 	}
-	return w.flush()
+	if err := w.wire.send(eventLine("ERROR", raw), 0); err != nil {
+		return err
+	}
+	return w.wire.flush()
 }
 
 // encode is an event as a line; columns go with the first one of a table.
@@ -134,18 +133,3 @@ func eventLine(event string, object []byte) []byte {
 	line = fmt.Appendf(line, `{"type":%q,"object":`, event)
 	return append(append(line, object...), "}\n"...)
 }
-
-// write sends a line; the caller flushes.
-func (w *eventWriter) write(line []byte, at store.Revision) error {
-	_ = w.control.SetWriteDeadline(time.Now().Add(writeWithin)) // not every writer has one
-	if !w.sse() {
-		_, err := w.r.echo.Response().Write(line)
-		return err
-	}
-	return writeSSE(w.r.echo.Response(), line, at)
-}
-
-func (w *eventWriter) flush() error { return w.control.Flush() }
-
-// end leaves the connection as it was found, for the next request on it.
-func (w *eventWriter) end() { _ = w.control.SetWriteDeadline(time.Time{}) }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
@@ -47,6 +48,8 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// Limits bounds what is under way at once; its zero value has sensible bounds.
 	Limits Limits
+	// Heartbeat is how often quiet streams to browsers show that they are alive; 15 seconds when 0.
+	Heartbeat time.Duration
 	// Registry takes the metrics of the server and is served at /metrics; a new one when nil.
 	Registry *prometheus.Registry
 	// Log takes a line a request and what went wrong in the server; nothing when nil.

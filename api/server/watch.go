@@ -1,8 +1,11 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -27,8 +30,14 @@ func (s *Server) watch(r *request) error {
 	if err != nil {
 		return err
 	}
-	if id := r.http.Header.Get("Last-Event-ID"); id != "" && r.form.media == mediaEvents {
-		o.ResourceVersion, o.ResourceVersionMatch, o.SendInitialEvents = id, "", nil
+	if isWebSocket(r.http) {
+		if err := mayConnect(r); err != nil {
+			return err
+		}
+	}
+	lost, err := s.resume(r, o)
+	if err != nil {
+		return err
 	}
 	opts, err := s.watchOptions(r, o)
 	if err != nil {
@@ -45,12 +54,43 @@ func (s *Server) watch(r *request) error {
 	}
 	s.metrics.watches.WithLabelValues(r.kind.Plural).Inc()
 	defer s.metrics.watches.WithLabelValues(r.kind.Plural).Dec()
-	w := s.newEventWriter(r)
-	defer w.end()
+	w := &eventWriter{s: s, r: r, wire: s.wireOf(r, cancel)}
+	defer func() { w.wire.close(cmp.Or(w.failed, stopped(ctx))) }()
+	if lost != nil {
+		return w.lose(lost)
+	}
 	if err := w.start(initial, from, o); err != nil {
 		return nil // the client is gone
 	}
 	s.follow(ctx, w, from, opts)
+	return nil
+}
+
+// resume has a browser that comes back go on after the last event that it saw. lost says that it
+// can't: the id is none of ours, or of another life of the store.
+func (s *Server) resume(r *request, o *internalversion.ListOptions) (lost, err error) {
+	id := r.http.Header.Get("Last-Event-ID")
+	if id == "" || r.form.media != mediaEvents {
+		return nil, nil
+	}
+	o.ResourceVersion, o.ResourceVersionMatch, o.SendInitialEvents = id, "", nil
+	revision, err := parseRevision(id)
+	if err != nil || revision == 0 {
+		o.ResourceVersion = ""
+		return fmt.Errorf("Last-Event-ID %q: %w", id, api.ErrExpired), nil
+	}
+	now, err := s.cfg.Store.Revision(r.Context())
+	if err != nil || revision <= now {
+		return nil, err
+	}
+	return fmt.Errorf("Last-Event-ID %s of %s: %w", id, now, api.ErrExpired), nil
+}
+
+// stopped is errDrained when the server ended the stream by stopping.
+func stopped(ctx context.Context) error {
+	if errors.Is(context.Cause(ctx), errDrained) {
+		return errDrained
+	}
 	return nil
 }
 
@@ -73,7 +113,7 @@ func (s *Server) follow(ctx context.Context, w *eventWriter, from store.Revision
 		default:
 			err = w.send(string(event.Type), event.Object, event.Revision)
 		}
-		if err != nil || w.flush() != nil {
+		if err != nil || w.wire.flush() != nil {
 			return
 		}
 	}

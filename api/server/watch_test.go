@@ -252,6 +252,7 @@ func TestServerSentEvents(t *testing.T) {
 		}
 		return rest
 	}
+	w.skip("retry: 2000", "")
 	contains(t, "initial", read("data: "), `"type":"ADDED"`, `"name":"a"`)
 	read("")
 	read("id: ")
@@ -265,6 +266,7 @@ func TestServerSentEvents(t *testing.T) {
 
 	c := h.widget("c", 1)
 	w = h.stream(widgets+"?watch=1", "Accept", "text/event-stream", "Last-Event-ID", b.ResourceVersion)
+	w.skip("retry: 2000", "")
 	if id := read("id: "); id != c.ResourceVersion {
 		t.Errorf("resumed at %s, want %s", id, c.ResourceVersion)
 	}
@@ -275,9 +277,55 @@ func TestABrowserStartsAnewAfterAnError(t *testing.T) {
 	h := start(t, func(c *server.Config) { gone.Store, c.Store = c.Store, gone })
 	gone.expired.Store(true)
 	w := h.stream(widgets, "Accept", "text/event-stream", "Last-Event-ID", "1")
+	w.skip("retry: 2000", "")
 	if line, _ := w.line(); line != "id" { // an id without a value forgets the last one
 		t.Errorf("got %q", line)
 	}
 	line, _ := w.line()
 	contains(t, "error", line, `data: {"type":"ERROR"`, `"code":410`)
+}
+
+func TestABrowserIsToldThatItsPlaceIsNone(t *testing.T) {
+	h := start(t)
+	h.widget("a", 1)
+	for _, id := range []string{"garbage", "0", "-1", "99999999"} {
+		w := h.stream(widgets, "Accept", "text/event-stream", "Last-Event-ID", id)
+		w.skip("retry: 2000", "")
+		w.skip("id")
+		line, _ := w.line()
+		contains(t, id, line, `data: {"type":"ERROR"`, `"code":410`, `"reason":"Expired"`)
+		w.skip("")
+		w.over()
+	}
+}
+
+func TestQuietServerSentEventsShowThatTheyLive(t *testing.T) {
+	h := start(t, func(c *server.Config) { c.Heartbeat = 10 * time.Millisecond })
+	w := h.stream(widgets+"?watch=1&resourceVersion=1", "Accept", "text/event-stream")
+	w.skip("retry: 2000", "", ":", "", ":", "")
+	a := h.widget("a", 1)
+	for {
+		line, ok := w.line()
+		if !ok {
+			t.Fatal("it is over")
+		}
+		if id, found := strings.CutPrefix(line, "id: "); found { // beats do not come between the lines of an event
+			data, _ := w.line()
+			end, _ := w.line()
+			if id != a.ResourceVersion || !strings.HasPrefix(data, "data: {") || end != "" {
+				t.Errorf("id %s, %q, %q", id, data, end)
+			}
+			return
+		}
+	}
+}
+
+// skip wants these lines.
+func (s *stream) skip(lines ...string) {
+	s.Helper()
+	for _, want := range lines {
+		if line, ok := s.line(); line != want || !ok {
+			s.Fatalf("got %q, want %q", line, want)
+		}
+	}
 }
