@@ -20,11 +20,15 @@ type ban struct {
 }
 
 var bans = []ban{
-	{"api/...", "store/...", []string{"api/server"}, "the vocabulary does not know where objects are kept"},
+	{"api/...", "store/...", []string{"api/server", "api/identity"}, "the vocabulary does not know where objects are kept"},
 	{"api/...", "reconcile/...", nil, "the vocabulary and the API do not know the engine"},
 	{"api/...", "controllers/...", nil, "the API serves every kind alike"},
 	{"api/...", "schemas/...", []string{"api/server"}, "the vocabulary does not validate documents"},
 	{"api/client", "api/server", nil, "a client speaks HTTP only"},
+	{"api/identity", "api/server", nil, "who somebody is does not depend on how they ask"},
+	{"api/identity", "api/rbac", nil, "who somebody is says nothing of what they may do"},
+	{"...", "github.com/coreos/go-oidc", []string{"api/identity", "cmd/pnctl"}, "id tokens are verified in api/identity, and fetched by pnctl"},
+	{"...", "github.com/go-jose", []string{"api/identity"}, "JWTs are signed and verified in api/identity"},
 	{"schemas/...", "store/...", nil, "schemas describe documents, not where they are kept"},
 	{"schemas/...", "reconcile/...", nil, "schemas describe documents, not what becomes of them"},
 	{"store/...", "schemas/...", nil, "the store keeps any document"},

@@ -15,7 +15,9 @@ type verified struct {
 	young, old map[[sha256.Size]byte]struct{}
 }
 
-func verifiedKey(token, key string) [sha256.Size]byte { return sha256.Sum256([]byte(key + " " + token)) }
+func verifiedKey(token, key string) [sha256.Size]byte {
+	return sha256.Sum256([]byte(key + " " + token))
+}
 
 func (v *verified) has(token, key string) bool {
 	digest := verifiedKey(token, key)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/powernode/powernode/api/identity"
 )
 
 // The groups that mean something to the server.
@@ -21,17 +23,10 @@ const (
 )
 
 // User is who makes a request.
-type User struct {
-	Name   string
-	UID    string
-	Groups []string
-	// Extra is what else the authenticator knows, by a key of its own.
-	Extra map[string][]string
-}
+type User = identity.User
 
-// Authenticator tells whose a bearer token is: false when it is nobody's (any more), an
-// error when that can't be told now.
-type Authenticator func(ctx context.Context, token string) (User, bool, error)
+// Authenticator tells whose a bearer token is.
+type Authenticator = identity.Authenticator
 
 // Tokens is an Authenticator over a fixed set of bearer tokens. Its time
 // does not depend on how much of a token was guessed right.
@@ -105,6 +100,6 @@ func (s *Server) userOf(r *http.Request) (User, bool, error) {
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return User{}, false, nil
 	}
-	user, ok, err := s.cfg.Authenticate(r.Context(), token)
+	user, ok, err := s.cfg.Identity.Authenticate(r.Context(), token)
 	return completeUser(user), ok, err
 }

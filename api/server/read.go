@@ -39,6 +39,9 @@ func (s *Server) notOlder(r *request) error {
 
 // answer sends one object in the form that the client asked for.
 func (s *Server) answer(r *request, code int, obj *api.Object) error {
+	if r.secret != "" {
+		return answerToken(r, code, obj)
+	}
 	if r.form.table() {
 		return s.sendTable(r, code, metav1.ListMeta{ResourceVersion: obj.ResourceVersion}, []*api.Object{obj})
 	}

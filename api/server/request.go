@@ -28,6 +28,8 @@ type request struct {
 	form    form
 	query   url.Values
 	user    User
+	// secret is what was made for the client, to be shown once; see tokens.go.
+	secret string
 }
 
 // Context ends when the client goes away.

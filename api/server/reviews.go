@@ -41,6 +41,7 @@ func virtuals() []virtual {
 	authentication, authorization := groupVersion{"authentication.k8s.io", "v1"}, groupVersion{"authorization.k8s.io", "v1"}
 	return []virtual{
 		{authentication, "selfsubjectreviews", "selfsubjectreview", "SelfSubjectReview", false, (*Server).whoAmI},
+		{authentication, "tokenreviews", "tokenreview", "TokenReview", false, (*Server).reviewToken},
 		{authorization, "localsubjectaccessreviews", "localsubjectaccessreview", "LocalSubjectAccessReview", true, (*Server).maySomebodyHere},
 		{authorization, "selfsubjectaccessreviews", "selfsubjectaccessreview", "SelfSubjectAccessReview", false, (*Server).mayI},
 		{authorization, "selfsubjectrulesreviews", "selfsubjectrulesreview", "SelfSubjectRulesReview", false, (*Server).myRules},

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/identity"
 	"github.com/powernode/powernode/schemas"
 	"github.com/powernode/powernode/store"
 )
@@ -39,8 +40,12 @@ type Config struct {
 	MayDelete func(api.Key) error
 	// Subresources are what lies below objects, by qualified kind and by name.
 	Subresources map[string]map[string]api.Subresource
-	// Authenticate tells whose a bearer token is. Tokens makes one.
+	// Authenticate tells whose a bearer token is that is no object's; Tokens makes one. It is
+	// needed where there is no Identity, and asked by none that is given.
 	Authenticate Authenticator
+	// Identity tells whose a bearer token is, and makes those of ServiceAccounts; one that
+	// asks Authenticate first when nil.
+	Identity *identity.Service
 	// Audit takes a record of every call that changes something or is refused, those of writes in the
 	// writes of Store themselves; nothing is recorded when nil.
 	Audit store.Audit
@@ -79,7 +84,7 @@ type Server struct {
 
 // New makes a Server; it serves until its caller's http.Server stops.
 func New(cfg Config) (*Server, error) {
-	if cfg.Store == nil || len(cfg.Kinds) == 0 || cfg.Authenticate == nil {
+	if cfg.Store == nil || len(cfg.Kinds) == 0 || (cfg.Authenticate == nil && cfg.Identity == nil) {
 		return nil, errors.New("api server: Store, Kinds and Authenticate must be set")
 	}
 	if cfg.Log == nil {
@@ -87,6 +92,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if cfg.Registry == nil {
 		cfg.Registry = prometheus.NewRegistry()
+	}
+	if cfg.Identity == nil { // on the store itself: what it writes is no request's doing
+		cfg.Identity = &identity.Service{Store: cfg.Store, Bootstrap: cfg.Authenticate}
 	}
 	if cfg.Audit != nil {
 		cfg.Store = auditedStore{cfg.Store}
@@ -146,6 +154,8 @@ func (s *Server) route() {
 	e.GET("/openapi/v2", s.settled(s.openapiV2))
 	e.GET("/openapi/v3", s.settled(s.openapiIndex))
 	e.GET("/openapi/v3/*", s.settled(s.openapiDocument))
+	e.GET("/openid/v1/jwks", s.publicKeys)
+	e.GET("/.well-known/openid-configuration", s.openIDConfiguration)
 	if s.cfg.Audit != nil {
 		e.GET("/audit/v1/records", s.auditRecords)
 		e.GET("/audit/v1/links", s.auditLinks)

@@ -4,6 +4,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/powernode/powernode/api"
+	v1 "github.com/powernode/powernode/api/v1"
 	"github.com/powernode/powernode/schemas"
 )
 
@@ -19,7 +20,7 @@ type subresource struct {
 // subresources are those that a kind has by its definition.
 func (s *Server) subresources(k *schemas.Kind) map[string]subresource {
 	subs := map[string]subresource{}
-	if k.StatusSubresource {
+	if k.StatusSubresource && k.Key() != v1.Token { // its status is the server's alone
 		subs["status"] = subresource{verbs: map[string]func(*request) error{"get": s.get, "update": s.update, "patch": s.patch}}
 	}
 	if k.Scale != nil {
@@ -32,6 +33,12 @@ func (s *Server) subresources(k *schemas.Kind) map[string]subresource {
 		subs[subHistory] = subresource{
 			kind:  metav1.GroupVersionKind{Group: api.Group, Version: api.Version, Kind: "History"},
 			verbs: map[string]func(*request) error{"get": s.history},
+		}
+	}
+	if k.Key() == v1.ServiceAccount {
+		subs["token"] = subresource{
+			kind:  metav1.GroupVersionKind{Group: tokenRequest().Group, Version: tokenRequest().Version, Kind: tokenRequest().Kind},
+			verbs: map[string]func(*request) error{"create": s.requestToken},
 		}
 	}
 	return subs

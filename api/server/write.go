@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/powernode/powernode/api"
+	v1 "github.com/powernode/powernode/api/v1"
 	"github.com/powernode/powernode/store"
 )
 
@@ -141,6 +142,9 @@ func (s *Server) admitCreate(r *request, obj *api.Object) (*api.Object, error) {
 	admitted := obj.Clone() // a kind's admission may change it, and may be asked again
 	if err := s.admit(r.Context(), r, nil, admitted); err != nil {
 		return nil, err
+	}
+	if r.kind.Key() == v1.Token {
+		return s.createToken(r, admitted)
 	}
 	return r.objects.Create(r.Context(), admitted, r.writing()...)
 }

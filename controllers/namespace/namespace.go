@@ -61,9 +61,9 @@ func MayDelete(key api.Key) error {
 
 type controller struct{ kinds []string }
 
-func (c controller) Reconcile(_ context.Context, ns *reconcile.Object[Spec, Status]) (reconcile.Result, error) {
+func (c controller) Reconcile(ctx context.Context, ns *reconcile.Object[Spec, Status]) (reconcile.Result, error) {
 	ns.Status.Phase = Active
-	return reconcile.Done, nil
+	return reconcile.Done, ensureAccount(ctx, ns.Objects, ns.Name)
 }
 
 // Delete empties the namespace kind by kind. What is removed wakes it, as it has listed it.
