@@ -33,7 +33,7 @@ func tokenRequest() schema.GroupVersionKind {
 // requestToken makes a token for a ServiceAccount. It may end sooner than was asked for: the
 // answer says when.
 func (s *Server) requestToken(r *request) error {
-	body, err := s.jsonBody(r.echo, tokenRequest())
+	body, _, err := s.jsonBody(r.echo, tokenRequest())
 	if err != nil {
 		return err
 	}
