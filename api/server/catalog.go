@@ -18,6 +18,8 @@ type catalog struct {
 	paths  map[[3]string]*schemas.Kind
 	groups map[groupVersion]*groupKinds
 	fields map[*schemas.Kind]*fieldManagers
+	// swagger describes all kinds to clients that do not read the documents of groups.
+	swagger swagger
 	// custom has those of the kinds that a definition in the store made.
 	custom map[*schemas.Kind]custom
 	// revision is that of the definitions which the catalog was made of; -1 before the first ones were read.
@@ -43,6 +45,7 @@ func newCatalog(kinds []*schemas.Kind, before *catalog) (*catalog, error) {
 	slices.SortFunc(c.kinds, func(a, b *schemas.Kind) int {
 		return cmp.Or(cmp.Compare(a.Group, b.Group), -version.CompareKubeAwareVersionStrings(a.Version, b.Version), cmp.Compare(a.Plural, b.Plural))
 	})
+	c.swagger = newSwagger(c.kinds)
 	of := map[groupVersion][]*schemas.Kind{}
 	for _, k := range c.kinds {
 		path := [3]string{k.Group, k.Version, k.Plural}

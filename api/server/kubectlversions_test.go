@@ -9,18 +9,21 @@ import (
 )
 
 // Some machines have a kubectl for every minor version, and the one on the PATH
-// runs that which the server's version asks for.
+// runs that which the server's version asks for. Those before 1.29 see by OpenAPI v2 what the
+// server validates.
 func TestEveryKubectlThatIsThere(t *testing.T) {
 	for minor := 27; minor <= 33; minor++ {
 		t.Run(fmt.Sprintf("1.%d", minor), func(t *testing.T) {
 			k := startKubectl(t, withFleets(t), func(c *server.Config) { c.GitVersion = fmt.Sprintf("v1.%d.0+powernode", minor) })
-			if out := k.run(args("version")); !strings.Contains(out, fmt.Sprintf("Client Version: v1.%d", minor)) {
+			out, _, _ := strings.Cut(k.run(args("version -o json")), "serverVersion")
+			if !strings.Contains(out, fmt.Sprintf(`"gitVersion": "v1.%d.`, minor)) {
 				t.Skipf("no such kubectl here: %s", out)
 			}
 			file := k.file("one.yaml", widgetFile)
 			k.run(args("apply -f "+file), "created")
 			k.run(args("apply -f "+file), "unchanged")
 			k.run(args("get wd"), "one", "SIZE")
+			k.fails(args("apply -f "+k.file("odd.yaml", strings.Replace(widgetFile, "spec:", "spec:\n  bogus: 1", 1))), "bogus")
 			k.run(args("explain widget.spec"), "How large it is.")
 			k.run(args("label wd one a=b"), "labeled")
 			k.run([]string{"patch", "wd", "one", "--type=merge", "-p", `{"spec":{"colour":"blue"}}`}, "patched")

@@ -1,36 +1,11 @@
 package server
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
-	openapiv2 "github.com/google/gnostic-models/openapiv2"
 	"github.com/labstack/echo/v4"
-	"google.golang.org/protobuf/proto"
 )
-
-// The only form of OpenAPI v2 that clients read, as they ask for it and as it is answered: the
-// first is no valid media type.
-const (
-	acceptOpenAPIv2 = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
-	mediaOpenAPIv2  = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
-)
-
-// openapiV2 is a document that describes nothing: all is in v3. kubectl looks here when v3 does
-// not know a kind, and only if it can read this goes on to say that there is no such kind.
-func (s *Server) openapiV2(c echo.Context) error {
-	if !strings.Contains(c.Request().Header.Get("Accept"), acceptOpenAPIv2) {
-		return notAcceptable(acceptOpenAPIv2)
-	}
-	doc, err := proto.Marshal(&openapiv2.Document{
-		Swagger: "2.0", Info: &openapiv2.Info{Title: "Powernode: see /openapi/v3", Version: "v1"}, Paths: &openapiv2.Paths{},
-	})
-	if err != nil {
-		return fmt.Errorf("encode OpenAPI v2: %w", err)
-	}
-	return sendBytes(c, mediaOpenAPIv2, doc)
-}
 
 type openapiPaths struct {
 	Paths map[string]openapiPath `json:"paths"`
