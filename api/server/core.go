@@ -34,6 +34,19 @@ func begin(kind *schemas.Kind, obj *api.Object) error {
 // kindEvent is the kind that all Events are stored as.
 const kindEvent = "Event"
 
+// admitCore has the rules of core kinds that their schemas can't say; old is nil for a create.
+func (s *Server) admitCore(r *request, old, obj *api.Object) error {
+	switch r.kind.Key() {
+	case kindNamespace:
+		return finalizeNamespace(r, old, obj)
+	case schemas.DefinitionKind:
+		return s.admitDefinition(r, old, obj)
+	case eventsEvent:
+		return admitEvent(r, old, obj)
+	}
+	return nil
+}
+
 // complete does to the core kinds what Kubernetes does to them before anything
 // else looks: clients rely on it.
 func complete(kind *schemas.Kind, doc map[string]any) {

@@ -171,7 +171,7 @@ func (s *Server) admit(ctx context.Context, r *request, old, obj *api.Object) er
 	if old == nil && r.custom.terminating {
 		return refuseTerminating(r)
 	}
-	if err := s.admitDefinition(r, old, obj); err != nil {
+	if err := s.admitCore(r, old, obj); err != nil {
 		return err
 	}
 	if err := s.admitPolicy(ctx, r, old, obj); err != nil {

@@ -29,6 +29,9 @@ func (s *Server) subresources(k *schemas.Kind) map[string]subresource {
 			verbs: map[string]func(*request) error{"get": s.getScale, "update": s.updateScale, "patch": s.patchScale},
 		}
 	}
+	if k.Key() == kindNamespace {
+		subs[subFinalize] = subresource{verbs: map[string]func(*request) error{"update": s.update}}
+	}
 	if hasHistory(k) {
 		subs[subHistory] = subresource{
 			kind:  metav1.GroupVersionKind{Group: api.Group, Version: api.Version, Kind: "History"},
