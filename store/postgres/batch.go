@@ -144,6 +144,7 @@ func (b *batcher) settleBatch(batch []*op, base store.Revision, won []store.Revi
 			continue
 		}
 		c := o.change.At(r)
+		b.store.sealer.found(o.key)
 		changes = append(changes, c)
 		answers[i].object = c.New
 	}
@@ -153,6 +154,9 @@ func (b *batcher) settleBatch(batch []*op, base store.Revision, won []store.Revi
 	}
 	b.store.parts.reached(end)
 	for i, o := range batch {
+		if o.record != nil && answers[i].err == nil {
+			b.store.metrics.records.Inc()
+		}
 		o.outcome <- answers[i]
 	}
 }

@@ -142,7 +142,7 @@ func (o *op) giveUp(err error) (*api.Object, error) {
 func (s *Store) newOp(c store.Change, by string) (*op, error) {
 	o := &op{change: c, key: c.Key(), by: by, outcome: make(chan outcome, 1)}
 	var err error
-	if o.data, err = encode(c.New); err != nil {
+	if o.data, err = s.sealer.encode(c.New); err != nil {
 		return nil, err
 	}
 	if c.Old == nil {
@@ -153,7 +153,7 @@ func (s *Store) newOp(c store.Change, by string) (*op, error) {
 	}
 	// Half the reach leaves room for what other servers commit in the meantime.
 	if s.hub.Position()-o.expect > s.config.history.reach/2 {
-		o.prev, err = encode(c.Old)
+		o.prev, err = s.sealer.encode(c.Old)
 	}
 	return o, err
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/store"
+	"github.com/powernode/powernode/store/seal"
 )
 
 const (
@@ -23,9 +24,9 @@ const (
 // fetchSQL reads the next changes together with the counter of the same snapshot: when there
 // are no more than fit, the memory is complete up to the counter, unused revisions included.
 const fetchSQL = `
-SELECT counter.v, history.floor, c.rev, c.op::text, c.data
+SELECT counter.v, history.floor, (SELECT id FROM sealing_keys WHERE current), c.rev, c.op::text, c.kind, c.ns, c.name, c.data
 FROM counter CROSS JOIN history LEFT JOIN LATERAL (
-	SELECT rev, op, data FROM changes WHERE rev > $1 ORDER BY rev LIMIT $2
+	SELECT rev, op, kind, ns, name, data FROM changes WHERE rev > $1 ORDER BY rev LIMIT $2
 ) c ON true ORDER BY c.rev`
 
 // follower keeps the memory up with the database.
@@ -118,6 +119,14 @@ var errGone = errors.New("the log of changes does not reach back far enough")
 func (s *Store) fetchAll(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, commitTime)
 	defer cancel()
+	if s.sealer.takeRenewed() {
+		s.config.Log.Info("reading all objects anew, as there are new sealing keys")
+		err := s.load(ctx)
+		if err != nil {
+			s.sealer.again()
+		}
+		return err
+	}
 	for more := true; more; {
 		var err error
 		more, err = s.fetch(ctx)
@@ -142,16 +151,21 @@ func (s *Store) fetch(ctx context.Context) (more bool, err error) {
 	var (
 		changes  []store.Change
 		v, floor store.Revision
+		last     store.Revision
+		current  []byte
 		rev      *store.Revision
-		op       *string
-		data     []byte
+		row      changeRow
+		n        int
 	)
-	_, err = pgx.ForEachRow(rows, []any{&v, &floor, &rev, &op, &data}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&v, &floor, &current, &rev, &row.op, &row.kind, &row.ns, &row.name, &row.data}, func() error {
 		if rev == nil {
 			return nil
 		}
-		o, err := decode(data, *rev)
-		changes = append(changes, store.Change{Type: typeOf[*op], New: o, Revision: *rev})
+		n, last = n+1, *rev
+		c, err := s.change(ctx, row, *rev)
+		if c.New != nil {
+			changes = append(changes, c)
+		}
 		return err
 	})
 	switch {
@@ -160,31 +174,67 @@ func (s *Store) fetch(ctx context.Context) (more bool, err error) {
 	case from < floor || v < from:
 		return false, fmt.Errorf("at revision %d of %d, kept after %d: %w", from, v, floor, errGone)
 	}
-	if more = len(changes) == fetchSize; more {
-		v = changes[fetchSize-1].Revision
+	if more = n == fetchSize; more {
+		v = last
 	}
 	s.hub.Apply(from, changes, v)
 	s.parts.reached(v)
+	s.sealer.heard(ctx, current)
 	return more, nil
+}
+
+// changeRow is a row of changes; all nil when there is none.
+type changeRow struct {
+	op, kind, ns, name *string
+	data               []byte
+}
+
+// change is a row of the log as the memory takes it in. What can't be read is deleted there, and
+// noted; there is no change (New is nil) when the memory did not have it.
+func (s *Store) change(ctx context.Context, row changeRow, at store.Revision) (store.Change, error) {
+	key := api.Key{Kind: *row.kind, Namespace: *row.ns, Name: *row.name}
+	o, err := s.sealer.decode(ctx, key, row.data, at)
+	c := store.Change{Type: typeOf[*row.op], New: o, Revision: at}
+	var lost *unreadable
+	switch {
+	case c.Type == store.Deleted || err == nil:
+		s.sealer.found(key)
+	case errors.As(err, &lost):
+		s.sealer.miss(lost)
+	}
+	if err == nil || !errors.As(err, &lost) {
+		return c, err
+	}
+	c.Type = store.Deleted
+	if last := s.hub.Get(key); last != nil {
+		c.New = last.Clone()
+		c.New.ResourceVersion = at.String()
+	}
+	return c, nil
 }
 
 // load reads all objects, with the counter of the same snapshot.
 func (s *Store) load(ctx context.Context) error {
 	var at store.Revision
 	var objects []*api.Object
+	var lost []*unreadable
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) error {
 		if err := tx.QueryRow(ctx, `SELECT v FROM counter`).Scan(&at); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, `SELECT rev, data FROM objects`)
+		rows, err := tx.Query(ctx, `SELECT kind, ns, name, uid, rev, data FROM objects`)
 		if err != nil {
 			return err
 		}
-		var rev store.Revision
-		var data []byte
-		_, err = pgx.ForEachRow(rows, []any{&rev, &data}, func() error {
-			o, err := decode(data, rev)
+		var row objectRow
+		_, err = pgx.ForEachRow(rows, row.fields(), func() error {
+			o, err := s.object(ctx, row)
+			var u *unreadable
+			if errors.As(err, &u) {
+				lost = append(lost, u)
+				return nil
+			}
 			objects = append(objects, o)
 			return err
 		})
@@ -193,6 +243,32 @@ func (s *Store) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read all objects: %w", err)
 	}
+	s.sealer.relist(lost)
 	s.hub.Load(objects, at)
 	return nil
+}
+
+// objectRow is a row of objects.
+type objectRow struct {
+	key  api.Key
+	uid  string
+	rev  store.Revision
+	data []byte
+}
+
+func (r *objectRow) fields() []any {
+	return []any{&r.key.Kind, &r.key.Namespace, &r.key.Name, &r.uid, &r.rev, &r.data}
+}
+
+// object is what a row says; the error is an *unreadable when the document does not open.
+func (s *Store) object(ctx context.Context, row objectRow) (*api.Object, error) {
+	o, err := s.sealer.decode(ctx, row.key, row.data, row.rev)
+	if err == nil && string(o.UID) != row.uid {
+		err = &unreadable{row.key, row.uid, row.rev, seal.ErrTampered}
+	}
+	var u *unreadable
+	if errors.As(err, &u) {
+		u.uid = row.uid
+	}
+	return o, err
 }

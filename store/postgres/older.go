@@ -17,9 +17,9 @@ const olderSize = 500
 // pastSQL reads changes of a kind with the state before each. It also tells the
 // floor, which is gone as soon as history before it is.
 const pastSQL = `
-SELECT history.floor, c.rev, c.op, c.data, c.prev_rev, c.prev
+SELECT history.floor, c.rev, c.op, c.kind, c.ns, c.name, c.data, c.prev_rev, c.prev
 FROM history LEFT JOIN LATERAL (
-	SELECT c.rev, c.op::text, c.data, c.prev_rev, coalesce(c.prev, p.data) AS prev
+	SELECT c.rev, c.op::text, c.kind, c.ns, c.name, c.data, c.prev_rev, coalesce(c.prev, p.data) AS prev
 	FROM (%s) c LEFT JOIN changes p ON c.prev IS NULL AND c.op <> 'A' AND p.rev = c.prev_rev
 ) c ON true ORDER BY c.rev`
 
@@ -63,14 +63,14 @@ func (s *Store) past(ctx context.Context, kind string, from store.Revision, quer
 		floor   store.Revision
 		row     pastRow
 	)
-	_, err = pgx.ForEachRow(rows, []any{&floor, &row.rev, &row.op, &row.data, &row.prevRev, &row.prev}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&floor, &row.rev, &row.op, &row.kind, &row.ns, &row.name, &row.data, &row.prevRev, &row.prev}, func() error {
 		if floor > from {
 			return api.ErrExpired
 		}
 		if row.rev == nil {
 			return nil
 		}
-		c, err := row.change()
+		c, err := s.pastChange(ctx, row)
 		changes = append(changes, c)
 		return err
 	})
@@ -80,21 +80,26 @@ func (s *Store) past(ctx context.Context, kind string, from store.Revision, quer
 	return changes, nil
 }
 
-// pastRow is one change as the log has it; all nil when there is none.
+// pastRow is one change as the log has it, with the state before; all nil when there is none.
 type pastRow struct {
+	changeRow
 	rev, prevRev *store.Revision
-	op           *string
-	data, prev   []byte
+	prev         []byte
 }
 
-func (r pastRow) change() (c store.Change, err error) {
+// pastChange is what a row says. What can't be read is as good as gone.
+func (s *Store) pastChange(ctx context.Context, r pastRow) (c store.Change, err error) {
+	key := api.Key{Kind: *r.kind, Namespace: *r.ns, Name: *r.name}
 	c = store.Change{Type: typeOf[*r.op], Revision: *r.rev}
-	if c.New, err = decode(r.data, *r.rev); err != nil || c.Type == store.Added {
-		return c, err
+	if c.New, err = s.sealer.decode(ctx, key, r.data, *r.rev); err == nil && c.Type != store.Added {
+		if r.prev == nil {
+			return c, api.ErrExpired
+		}
+		c.Old, err = s.sealer.decode(ctx, key, r.prev, *r.prevRev)
 	}
-	if r.prev == nil {
-		return c, api.ErrExpired
+	var lost *unreadable
+	if errors.As(err, &lost) {
+		err = fmt.Errorf("%w: %w", api.ErrExpired, err)
 	}
-	c.Old, err = decode(r.prev, *r.prevRev)
 	return c, err
 }

@@ -23,6 +23,9 @@ func (s *Store) Get(ctx context.Context, key api.Key) (*api.Object, error) {
 	if o := s.hub.Get(key); o != nil {
 		return o, nil
 	}
+	if err := s.sealer.check(key); err != nil {
+		return nil, err
+	}
 	return nil, fmt.Errorf("%s: %w", key, api.ErrNotFound)
 }
 
@@ -73,7 +76,7 @@ func (s *Store) History(ctx context.Context, key api.Key) ([]store.Version, erro
 	versions, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (v store.Version, err error) {
 		var data []byte
 		if err = row.Scan(&v.Generation, &v.Revision, &v.At, &v.By, &data); err == nil {
-			v.Object, err = decode(data, v.Revision)
+			v.Object, err = s.sealer.decode(ctx, key, data, v.Revision)
 		}
 		return v, err
 	})

@@ -108,10 +108,14 @@ func (b *batcher) answerFound(batch []*op, found map[api.Key]store.Revision) {
 			continue
 		}
 		b.store.follow.nudge(r)
+		if o.record != nil {
+			b.store.metrics.records.Inc()
+		}
 		if o.alone() {
 			o.outcome <- outcome{}
 			continue
 		}
+		b.store.sealer.found(o.key)
 		o.outcome <- outcome{object: o.change.At(r).New}
 	}
 }

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"hash/maphash"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/powernode/powernode/api/runner"
 	"github.com/powernode/powernode/store"
+	"github.com/powernode/powernode/store/seal"
 )
 
 var _ store.Store = (*Store)(nil)
@@ -34,6 +34,9 @@ type Config struct {
 	Registerer prometheus.Registerer
 	// AuditKept is how long audit records are kept at least, 400 days when 0. They are dropped by the week.
 	AuditKept time.Duration
+	// Keys has the keys that the kinds of Sealed are encrypted with; nothing is when it is nil.
+	Keys   seal.Source
+	Sealed []string // qualified kinds
 
 	history   history
 	leaseTime time.Duration // of tasks
@@ -60,6 +63,7 @@ type Store struct {
 	listen  *listener
 	parts   *partitions
 	weeks   *weeks
+	sealer  *sealer
 	metrics *metrics
 	tasks   *Tasks
 	logs    *Logs
@@ -80,13 +84,23 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		return nil, err
 	}
 	s.assemble()
-	if err := errors.Join(s.parts.ensure(ctx), s.weeks.ensure(ctx), s.load(ctx)); err != nil {
+	if err := s.ready(ctx); err != nil {
 		s.pool.Close()
 		s.metrics.unregister()
 		return nil, err
 	}
 	s.start(context.WithoutCancel(ctx))
 	return s, nil
+}
+
+// ready prepares tables, keys and memory.
+func (s *Store) ready(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{s.parts.ensure, s.weeks.ensure, s.sealer.start, s.sealer.sealOld, s.load} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c Config) complete() Config {
@@ -160,6 +174,7 @@ func (s *Store) assemble() {
 	s.hub.Older = s.older
 	s.metrics = newMetrics(s.config.Registerer, &s.hub)
 	s.parts = &partitions{pool: s.pool, history: s.config.history, log: s.config.Log, wake: make(chan struct{}, 1)}
+	s.sealer = newSealer(s.pool, s.config, s.metrics)
 	s.weeks = &weeks{pool: s.pool, keep: s.config.AuditKept, log: s.config.Log, note: s.Audit().Append}
 	s.writer = newBatcher(s)
 	s.follow = newFollower(s)
@@ -216,6 +231,8 @@ func (s *Store) heard(message string) {
 	switch kind {
 	case "r":
 		s.follow.heard(rest)
+	case "k":
+		s.follow.poke() // the next look tells which key seals
 	case "t":
 		s.tasks.heardOf(rest)
 	}

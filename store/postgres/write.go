@@ -20,6 +20,9 @@ const tries = 20
 // Create implements store.Store.
 func (s *Store) Create(ctx context.Context, obj *api.Object, opts ...store.WriteOption) (*api.Object, error) {
 	return s.write(ctx, obj.Key(), opts, func(live *api.Object) (store.Change, error) {
+		if err := s.sealer.check(obj.Key()); err != nil {
+			return store.Change{}, err
+		}
 		return store.Create(live, obj, uuid.NewString(), time.Now())
 	})
 }
@@ -27,6 +30,9 @@ func (s *Store) Create(ctx context.Context, obj *api.Object, opts ...store.Write
 // Update implements store.Store.
 func (s *Store) Update(ctx context.Context, obj *api.Object, opts ...store.WriteOption) (*api.Object, error) {
 	return s.write(ctx, obj.Key(), opts, func(live *api.Object) (store.Change, error) {
+		if err := s.sealer.check(obj.Key()); err != nil {
+			return store.Change{}, err
+		}
 		return store.Update(live, obj)
 	})
 }
@@ -34,6 +40,9 @@ func (s *Store) Update(ctx context.Context, obj *api.Object, opts ...store.Write
 // UpdateStatus implements store.Store.
 func (s *Store) UpdateStatus(ctx context.Context, obj *api.Object, opts ...store.WriteOption) (*api.Object, error) {
 	return s.write(ctx, obj.Key(), opts, func(live *api.Object) (store.Change, error) {
+		if err := s.sealer.check(obj.Key()); err != nil {
+			return store.Change{}, err
+		}
 		return store.UpdateStatus(live, obj, opts...)
 	})
 }
@@ -41,6 +50,9 @@ func (s *Store) UpdateStatus(ctx context.Context, obj *api.Object, opts ...store
 // Delete implements store.Store.
 func (s *Store) Delete(ctx context.Context, key api.Key, pre store.Preconditions, opts ...store.WriteOption) (*api.Object, error) {
 	return s.write(ctx, key, opts, func(live *api.Object) (store.Change, error) {
+		if lost := s.sealer.missing(key); live == nil && lost != nil {
+			live = lost.remains()
+		}
 		return store.Delete(live, key, pre, time.Now(), opts...)
 	})
 }
