@@ -101,8 +101,10 @@ func (r *request) refuseApply(wanted document, err error) error {
 	if errors.As(err, &known) {
 		return err
 	}
+	complete := runtime.DeepCopyJSON(wanted.fields)
+	r.kind.Default(complete) // keys of lists have defaults too
 	var wrong field.ErrorList
-	for _, p := range r.kind.Validate(wanted.fields, nil) {
+	for _, p := range r.kind.Validate(complete, nil) {
 		if p.Type == field.ErrorTypeTypeInvalid || p.Type == field.ErrorTypeDuplicate {
 			wrong = append(wrong, p)
 		}
