@@ -28,9 +28,9 @@ const (
 type accountClaims struct {
 	jwt.Claims
 	Kubernetes struct {
-		Namespace      string    `json:"namespace"`
-		ServiceAccount reference `json:"serviceaccount"`
-		Secret         reference `json:"secret,omitzero"`
+		Namespace      string     `json:"namespace"`
+		ServiceAccount reference  `json:"serviceaccount"`
+		Secret         *reference `json:"secret,omitempty"`
 	} `json:"kubernetes.io"`
 }
 
@@ -67,7 +67,7 @@ func (s *Service) IssueAccountToken(ctx context.Context, want AccountToken) (tok
 	claims.Kubernetes.Namespace = account.Namespace
 	claims.Kubernetes.ServiceAccount = reference{account.Name, string(account.UID)}
 	if want.Secret != nil {
-		claims.Kubernetes.Secret = reference{want.Secret.Name, string(want.Secret.UID)}
+		claims.Kubernetes.Secret = &reference{want.Secret.Name, string(want.Secret.UID)}
 	}
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key.private, KeyID: key.id}}, nil)
 	if err == nil {
@@ -132,10 +132,10 @@ func (s *Service) timely(c *accountClaims) bool {
 func (s *Service) bound(ctx context.Context, c *accountClaims) (bool, error) {
 	k := c.Kubernetes
 	same, err := s.same(ctx, v1.ServiceAccount, k.Namespace, k.ServiceAccount)
-	if err != nil || !same || k.Secret == (reference{}) {
+	if err != nil || !same || k.Secret == nil {
 		return same, err
 	}
-	return s.same(ctx, v1.Secret, k.Namespace, k.Secret)
+	return s.same(ctx, v1.Secret, k.Namespace, *k.Secret)
 }
 
 func (s *Service) same(ctx context.Context, kind, namespace string, ref reference) (bool, error) {

@@ -130,6 +130,14 @@ func (s *Server) publicKeys(c echo.Context) error {
 	return json.NewEncoder(c.Response()).Encode(keys)
 }
 
+// rotateKeys makes a new key, which signs from now on, and answers with those that verify.
+func (s *Server) rotateKeys(c echo.Context) error {
+	if err := s.cfg.Identity.Rotate(c.Request().Context()); err != nil {
+		return err
+	}
+	return s.publicKeys(c)
+}
+
 // openIDConfiguration tells where the keys are.
 func (s *Server) openIDConfiguration(c echo.Context) error {
 	issuer := s.cfg.Identity.IssuerURL()

@@ -155,6 +155,7 @@ func (s *Server) route() {
 	e.GET("/openapi/v3", s.settled(s.openapiIndex))
 	e.GET("/openapi/v3/*", s.settled(s.openapiDocument))
 	e.GET("/openid/v1/jwks", s.publicKeys)
+	e.POST("/openid/v1/jwks", s.rotateKeys)
 	e.GET("/.well-known/openid-configuration", s.openIDConfiguration)
 	if s.cfg.Audit != nil {
 		e.GET("/audit/v1/records", s.auditRecords)

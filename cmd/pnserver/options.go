@@ -36,6 +36,7 @@ type options struct {
 	serverCA    string
 	proxies     []string
 	trusted     []netip.Prefix // of proxies
+	identity    identityOptions
 }
 
 func serveCommand() *cobra.Command {
@@ -78,6 +79,7 @@ kubectl take it with --kubeconfig.`,
 	f.StringVar(&o.server, "server", "", "API that the runner talks to (default: that of this process)")
 	f.StringVar(&o.serverCA, "server-ca", "", "file with the authority (PEM) of --server's certificate (default: the system's)")
 	f.StringSliceVar(&o.proxies, "trusted-proxies", nil, "addresses or networks (10.0.0.0/8) of proxies that may say in X-Forwarded-For whom a call comes from, for the audit log")
+	o.identity.addFlags(f)
 	return c
 }
 
@@ -114,6 +116,9 @@ func (o *options) check() error {
 	}
 	if o.tlsSelf && o.tlsCert != "" {
 		return fmt.Errorf("--tls-self-signed and --tls-cert exclude each other")
+	}
+	if err := o.identity.check(); err != nil {
+		return err
 	}
 	dir, err := filepath.Abs(o.dataDir)
 	if err != nil {

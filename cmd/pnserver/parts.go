@@ -105,6 +105,7 @@ func (p *process) controllers(world *controllers.World) func(context.Context) er
 			group, ctx := errgroup.WithContext(ctx)
 			group.Go(func() error { return manager.Run(ctx) })
 			group.Go(func() error { return collector.Run(ctx) })
+			group.Go(func() error { return p.known.Run(ctx) })
 			return group.Wait()
 		})
 	}

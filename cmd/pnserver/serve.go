@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/powernode/powernode/api/identity"
 	"github.com/powernode/powernode/api/server"
 	"github.com/powernode/powernode/store/postgres"
 )
@@ -61,6 +62,7 @@ type process struct {
 	listener net.Listener
 	tls      *tls.Config // of HTTPS
 	database *postgres.Store
+	known    *identity.Service
 	closers  []func() // in the order of opening; closed backwards
 
 	privateLost chan error // what Keep of the private PostgreSQL returned; nil without one
@@ -133,6 +135,7 @@ func (p *process) openStore(ctx context.Context) error {
 	}
 	p.onClose(database.Close)
 	p.database = database
+	p.known = p.identity.service(database, p.access, p.log)
 	if err := server.SeedRoles(ctx, database); err != nil {
 		return err
 	}
