@@ -33,6 +33,14 @@ func (g *gate) Write(p []byte) (int, error) {
 	return g.ResponseWriter.Write(p)
 }
 
+// FlushError sends what was written, which is nothing while the call is not on record.
+func (g *gate) FlushError() error {
+	if g.err != nil {
+		return g.err
+	}
+	return http.NewResponseController(g.ResponseWriter).Flush()
+}
+
 // Unwrap is for http.ResponseController.
 func (g *gate) Unwrap() http.ResponseWriter { return g.ResponseWriter }
 
