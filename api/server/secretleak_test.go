@@ -17,8 +17,6 @@ import (
 	"github.com/powernode/powernode/api/server"
 )
 
-const secrets = "/api/v1/namespaces/default/secrets"
-
 // canaries are secret values that are looked for wherever they must not be.
 type canaries struct {
 	n int
