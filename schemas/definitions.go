@@ -30,6 +30,9 @@ func Definitions(kinds []*Kind) (map[string]*spec.Schema, error) {
 		object.AddExtension("x-kubernetes-group-version-kind", gvk(k, k.Kind))
 		all[k.component()] = object
 		all[k.component()+"List"] = listOf(k)
+		if k.Scale != nil {
+			all[scaleName] = scaleSchema(meta.Description)
+		}
 	}
 	return all, nil
 }

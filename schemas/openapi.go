@@ -59,6 +59,7 @@ func (k *Kind) addPaths(paths map[string]*spec3.Path) {
 		Get: k.operation("get", ""), Put: k.operation("put", ""), Patch: k.operation("patch", ""), Delete: k.operation("delete", ""),
 		Parameters: k.pathParameters(true),
 	}}
+	k.addScale(paths, object)
 	if k.StatusSubresource {
 		paths[path.Join(object, "status")] = &spec3.Path{PathProps: spec3.PathProps{
 			Get: k.operation("get", "ReadStatus"+k.Kind), Put: k.operation("put", "ReplaceStatus"+k.Kind), Patch: k.operation("patch", "PatchStatus"+k.Kind),

@@ -165,3 +165,26 @@ func TestCoreKindsCarryPatchStrategies(t *testing.T) {
 		t.Errorf("finalizers merge by %q", finalizers.GetPatchStrategies())
 	}
 }
+
+func TestOpenAPIDescribesScaling(t *testing.T) {
+	kinds, err := schemas.Kinds(object(t, gadgets))
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := openAPI(t, "example.com", "v1", kinds...)
+	scale := doc.Paths.Paths["/apis/example.com/v1/namespaces/{namespace}/gadgets/{name}/scale"]
+	if scale == nil || scale.Get == nil || scale.Put == nil || scale.Patch == nil {
+		t.Fatalf("the path is %+v", scale)
+	}
+	if gvk, _ := json.Marshal(scale.Patch.Extensions["x-kubernetes-group-version-kind"]); string(gvk) != `{"group":"autoscaling","kind":"Scale","version":"v1"}` {
+		t.Errorf("x-kubernetes-group-version-kind is %s", gvk)
+	}
+	ref := scale.Get.Responses.StatusCodeResponses[200].Content["application/json"].Schema.Ref.String()
+	name := strings.TrimPrefix(ref, "#/components/schemas/")
+	if s := doc.Components.Schemas[name]; s == nil || s.Properties["spec"].Properties["replicas"].Type[0] != "integer" {
+		t.Errorf("%s is %+v", ref, s)
+	}
+	if other := openAPI(t, "example.com", "v1beta1", kinds...); other.Components.Schemas[name] != nil {
+		t.Error("a version that does not scale describes it too")
+	}
+}
