@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
+	celtypes "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	celrules "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -40,6 +41,7 @@ type Kind struct {
 
 	compiled *jsonschema.Schema
 	rules    *celrules.Validator // nil without rules
+	types    *celtypes.Structural
 	cells    []source
 	fields   []source // by SelectableFields
 }

@@ -5,8 +5,10 @@ import (
 	"slices"
 
 	celrules "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel/model"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
+	"k8s.io/apiserver/pkg/cel/common"
 )
 
 // addRules makes programs of the rules of the kind's schema, once for all
@@ -21,6 +23,7 @@ func (k *Kind) addRules(at *field.Path) field.ErrorList {
 	if problems := checkRules(at, &root, types); len(problems) > 0 {
 		return problems
 	}
+	k.types = types
 	k.rules = celrules.NewValidator(types, true, celconfig.PerCallLimit)
 	return nil
 }
@@ -37,10 +40,12 @@ func (k *Kind) broken(doc, old map[string]any, others field.ErrorList) field.Err
 		return list(field.Invalid(nil, nil, "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"))
 	}
 	var before any
+	var options []celrules.Option
 	if old != nil {
 		before = old
+		options = append(options, celrules.WithRatcheting(common.NewCorrelatedObject(doc, old, &model.Structural{Structural: k.types})))
 	}
-	problems, _ := k.rules.Validate(context.Background(), nil, nil, doc, before, celconfig.RuntimeCELCostBudget)
+	problems, _ := k.rules.Validate(context.Background(), nil, nil, doc, before, celconfig.RuntimeCELCostBudget, options...)
 	return problems
 }
 

@@ -13,16 +13,17 @@ import (
 // Validate checks a decoded, pruned and defaulted doc against the schema and,
 // when old is not nil, that nothing changed that may not. It tells all problems
 // with the paths of their fields, in the order of the paths. Values of sensitive
-// fields do not appear in them.
+// fields do not appear in them. What is wrong with a value that old had already,
+// and that did not change, is not told again.
 func (k *Kind) Validate(doc, old map[string]any) field.ErrorList {
-	problems := k.violations(doc)
+	problems := k.violations(doc, old)
 	if old != nil {
 		problems = append(problems, unchanged(nil, k.Schema, doc, old)...)
 	}
 	return append(problems, k.broken(doc, old, problems)...)
 }
 
-func (k *Kind) violations(doc map[string]any) field.ErrorList {
+func (k *Kind) violations(doc, old map[string]any) field.ErrorList {
 	if k.Schema.fits(doc) {
 		return nil
 	}
@@ -36,7 +37,10 @@ func (k *Kind) violations(doc map[string]any) field.ErrorList {
 	}
 	var all []violation
 	for _, leaf := range k.leaves(failed, nil) {
-		all = append(all, k.locate(leaf, doc))
+		v := k.locate(leaf, doc)
+		if old == nil || !v.kept(k.Schema, doc, old) {
+			all = append(all, v)
+		}
 	}
 	slices.SortStableFunc(all, func(a, b violation) int {
 		return cmp.Or(slices.CompareFunc(a.place, b.place, natural), cmp.Compare(a.keyword, b.keyword))
