@@ -73,39 +73,33 @@ func aggregated(c echo.Context) (discoveryVersion, bool) {
 	return "", false
 }
 
-// aggregate describes the core group, or all others.
-func (s *Server) aggregate(v discoveryVersion, core bool) *groupDiscoveryList {
+// aggregate describes groups.
+func (d directory) aggregate(v discoveryVersion, groups []string) *groupDiscoveryList {
 	list := &groupDiscoveryList{Kind: "APIGroupDiscoveryList", APIVersion: "apidiscovery.k8s.io/" + string(v), Items: []groupDiscovery{}}
-	names := s.groupNames()
-	if core {
-		names = []string{""}
-	}
-	for _, name := range names {
+	for _, name := range groups {
 		g := groupDiscovery{Metadata: groupName{name}}
-		for _, gv := range s.versionsOf(name) {
-			g.Versions = append(g.Versions, versionDiscovery{gv.version, s.discover(gv), "Current"})
+		for _, gv := range d.versions[name] {
+			g.Versions = append(g.Versions, versionDiscovery{gv.version, d.discover(gv), "Current"})
 		}
 		list.Items = append(list.Items, g)
 	}
 	return list
 }
 
-func (s *Server) discover(gv groupVersion) []resourceDiscovery {
+func (d directory) discover(gv groupVersion) []resourceDiscovery {
 	all := []resourceDiscovery{}
-	for _, k := range s.catalog().group(gv.group, gv.version) {
-		all = append(all, s.discoverKind(k))
+	for _, k := range d.catalog.group(gv.group, gv.version) {
+		all = append(all, d.server.discoverKind(k))
 	}
-	for _, v := range virtuals() {
-		if v.groupVersion == gv {
-			scope := "Cluster"
-			if v.namespaced {
-				scope = "Namespaced"
-			}
-			all = append(all, resourceDiscovery{
-				Resource: v.plural, SingularResource: v.singular, Scope: scope, Verbs: []string{"create"},
-				ResponseKind: metav1.GroupVersionKind{Group: gv.group, Version: gv.version, Kind: v.kind},
-			})
+	for _, v := range virtualsOf(gv) {
+		scope := "Cluster"
+		if v.namespaced {
+			scope = "Namespaced"
 		}
+		all = append(all, resourceDiscovery{
+			Resource: v.plural, SingularResource: v.singular, Scope: scope, Verbs: []string{"create"},
+			ResponseKind: metav1.GroupVersionKind{Group: gv.group, Version: gv.version, Kind: v.kind},
+		})
 	}
 	return all
 }

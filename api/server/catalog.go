@@ -45,7 +45,11 @@ func newCatalog(kinds []*schemas.Kind, before *catalog) (*catalog, error) {
 	slices.SortFunc(c.kinds, func(a, b *schemas.Kind) int {
 		return cmp.Or(cmp.Compare(a.Group, b.Group), -version.CompareKubeAwareVersionStrings(a.Version, b.Version), cmp.Compare(a.Plural, b.Plural))
 	})
-	c.swagger = newSwagger(c.kinds)
+	if before != nil && slices.Equal(c.kinds, before.kinds) {
+		c.swagger = before.swagger
+	} else {
+		c.swagger = newSwagger(c.kinds)
+	}
 	of := map[groupVersion][]*schemas.Kind{}
 	for _, k := range c.kinds {
 		path := [3]string{k.Group, k.Version, k.Plural}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/powernode/powernode/schemas"
 )
@@ -49,9 +51,9 @@ func (s *Server) subresourcesOf(k *schemas.Kind) map[string]belowOf {
 // coreVersions answers GET /api.
 func (s *Server) coreVersions(c echo.Context) error {
 	if v, ok := aggregated(c); ok {
-		return sendTagged(c, v.contentType(), s.aggregate(v, true))
+		return sendTagged(c, v.contentType(), s.directory().aggregate(v, []string{""}))
 	}
-	return sendTagged(c, mediaJSON, &metav1.APIVersions{
+	return sendDiscovery(c, &metav1.APIVersions{
 		TypeMeta: metav1.TypeMeta{Kind: "APIVersions"}, Versions: []string{"v1"},
 		ServerAddressByClientCIDRs: []metav1.ServerAddressByClientCIDR{},
 	})
@@ -59,34 +61,26 @@ func (s *Server) coreVersions(c echo.Context) error {
 
 // groups answers GET /apis.
 func (s *Server) groups(c echo.Context) error {
+	d := s.directory()
 	if v, ok := aggregated(c); ok {
-		return sendTagged(c, v.contentType(), s.aggregate(v, false))
+		return sendTagged(c, v.contentType(), d.aggregate(v, d.groups))
 	}
 	list := &metav1.APIGroupList{TypeMeta: metav1.TypeMeta{Kind: "APIGroupList", APIVersion: "v1"}, Groups: []metav1.APIGroup{}}
-	for _, g := range s.groupNames() {
-		list.Groups = append(list.Groups, s.apiGroup(g))
+	for _, g := range d.groups {
+		list.Groups = append(list.Groups, d.apiGroup(g))
 	}
-	return sendTagged(c, mediaJSON, list)
+	return sendDiscovery(c, list)
 }
 
 // group answers GET /apis/GROUP.
 func (s *Server) group(c echo.Context) error {
-	name := strings.Trim(strings.TrimPrefix(c.Request().URL.Path, "/apis/"), "/")
-	if !slices.Contains(s.groupNames(), name) {
+	name, d := strings.Trim(strings.TrimPrefix(c.Request().URL.Path, "/apis/"), "/"), s.directory()
+	if !slices.Contains(d.groups, name) {
 		return noSuchPath()
 	}
-	g := s.apiGroup(name)
+	g := d.apiGroup(name)
 	g.TypeMeta = metav1.TypeMeta{Kind: "APIGroup", APIVersion: "v1"}
-	return sendTagged(c, mediaJSON, &g)
-}
-
-func (s *Server) apiGroup(name string) metav1.APIGroup {
-	g := metav1.APIGroup{Name: name}
-	for _, gv := range s.versionsOf(name) {
-		g.Versions = append(g.Versions, metav1.GroupVersionForDiscovery{GroupVersion: gv.String(), Version: gv.version})
-	}
-	g.PreferredVersion = g.Versions[0]
-	return g
+	return sendDiscovery(c, &g)
 }
 
 // resourceList answers GET /api/VERSION and /apis/GROUP/VERSION.
@@ -97,25 +91,39 @@ func (s *Server) resourceList(c echo.Context, t target) error {
 	if err := s.settle(c.Request().Context(), 0); err != nil {
 		return err
 	}
-	gv := groupVersion{t.group, t.version}
-	if !slices.Contains(s.served(), gv) {
+	gv, d := groupVersion{t.group, t.version}, s.directory()
+	if !slices.Contains(d.versions[gv.group], gv) {
 		return noSuchPath()
 	}
 	list := &metav1.APIResourceList{
 		TypeMeta:     metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"},
 		GroupVersion: gv.String(), APIResources: []metav1.APIResource{},
 	}
-	for _, k := range s.catalog().group(t.group, t.version) {
+	for _, k := range d.catalog.group(t.group, t.version) {
 		list.APIResources = append(list.APIResources, s.resourcesOf(k)...)
 	}
-	for _, v := range virtuals() {
-		if v.groupVersion == gv {
-			list.APIResources = append(list.APIResources, metav1.APIResource{
-				Name: v.plural, SingularName: v.singular, Namespaced: v.namespaced, Kind: v.kind, Verbs: metav1.Verbs{"create"},
-			})
-		}
+	for _, v := range virtualsOf(gv) {
+		list.APIResources = append(list.APIResources, metav1.APIResource{
+			Name: v.plural, SingularName: v.singular, Namespaced: v.namespaced, Kind: v.kind, Verbs: metav1.Verbs{"create"},
+		})
 	}
-	return sendTagged(c, mediaJSON, list)
+	return sendDiscovery(c, list)
+}
+
+// sendDiscovery answers with a document of plain discovery, as JSON or YAML.
+func sendDiscovery(c echo.Context, doc any) error {
+	f, err := negotiate(c.Request().Header.Get(echo.HeaderAccept), false)
+	if err != nil {
+		return notAcceptable(mediaJSON, mediaYAML)
+	}
+	if f.media != mediaYAML {
+		return sendTagged(c, mediaJSON, doc)
+	}
+	body, err := yaml.Marshal(doc)
+	if err != nil {
+		return fmt.Errorf("encode discovery: %w", err)
+	}
+	return sendBytes(c, mediaYAML, body)
 }
 
 func (s *Server) resourcesOf(k *schemas.Kind) []metav1.APIResource {
@@ -132,30 +140,4 @@ func (s *Server) resourcesOf(k *schemas.Kind) []metav1.APIResource {
 		all = append(all, sub)
 	}
 	return all
-}
-
-// served lists every group version, those without stored objects included.
-func (s *Server) served() []groupVersion {
-	all := s.catalog().groupVersions()
-	for _, v := range virtuals() {
-		if !slices.Contains(all, v.groupVersion) {
-			all = append(all, v.groupVersion)
-		}
-	}
-	return all
-}
-
-func (s *Server) versionsOf(group string) []groupVersion {
-	return slices.DeleteFunc(s.served(), func(gv groupVersion) bool { return gv.group != group })
-}
-
-// groupNames lists all groups but the core one.
-func (s *Server) groupNames() []string {
-	var names []string
-	for _, gv := range s.served() {
-		if gv.group != "" && !slices.Contains(names, gv.group) {
-			names = append(names, gv.group)
-		}
-	}
-	return names
 }

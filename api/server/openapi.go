@@ -1,6 +1,7 @@
 package server
 
 import (
+	"net/http"
 	"strings"
 	"time"
 
@@ -42,7 +43,7 @@ func (s *Server) openapiDocument(c echo.Context) error {
 		}
 		if c.QueryParam("hash") == doc.hash {
 			c.Response().Header().Set(echo.HeaderCacheControl, "public, immutable")
-			c.Response().Header().Set("Expires", time.Now().AddDate(1, 0, 0).UTC().Format(time.RFC1123))
+			c.Response().Header().Set("Expires", time.Now().AddDate(1, 0, 0).UTC().Format(http.TimeFormat))
 		}
 		return sendBytes(c, mediaJSON, doc.body)
 	}
