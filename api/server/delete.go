@@ -69,7 +69,7 @@ func (s *Server) deleteCollection(r *request) error {
 	if err != nil {
 		return err
 	}
-	return s.sendList(r, listMeta(page), deleted)
+	return s.sendList(r, r.listMeta(page), deleted)
 }
 
 // removeAll deletes objects, several at once, and returns those that it did, in order. What

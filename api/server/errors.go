@@ -188,7 +188,7 @@ func unsupportedMedia(r *http.Request, accepted ...string) error {
 		fmt.Sprintf("the body of the request was in an unknown format (%s)", mediaType(r)), accepted)
 }
 
-func notAcceptable(accepted ...string) error {
+func notAcceptable(r *http.Request, accepted ...string) error {
 	return wrongFormat(http.StatusNotAcceptable, metav1.StatusReasonNotAcceptable,
-		"only the following media types are accepted", accepted)
+		fmt.Sprintf("the answer can't be given as %q", strings.Join(r.Header.Values("Accept"), ", ")), accepted)
 }

@@ -14,15 +14,15 @@ import (
 
 // FuzzContinue: what was decoded encodes to the same place, and nothing else panics.
 func FuzzContinue(f *testing.F) {
-	f.Add(encodeContinue(store.Cursor{Revision: 12, Namespace: "default", Name: "a"}))
-	f.Add(encodeContinue(store.Cursor{Revision: latest, Name: "a"}))
+	f.Add(encodeContinue("Secret/a", store.Cursor{Revision: 12, Namespace: "default", Name: "a"}))
+	f.Add(encodeContinue("Secret/a", store.Cursor{Revision: latest, Name: "a"}))
 	f.Add("eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MTIsInN0YXJ0IjoicDJcdTAwMDAifQ")
 	f.Fuzz(func(t *testing.T, token string) {
-		c, err := decodeContinue(token)
+		c, err := decodeContinue("Secret/a", token)
 		if err != nil {
 			return
 		}
-		if again, err := decodeContinue(encodeContinue(c)); err != nil || again != c {
+		if again, err := decodeContinue("Secret/a", encodeContinue("Secret/a", c)); err != nil || again != c {
 			t.Errorf("%+v became %+v, %v", c, again, err)
 		}
 	})

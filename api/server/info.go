@@ -58,6 +58,8 @@ func verbOf(r *http.Request, t target) string {
 	switch r.Method {
 	case http.MethodGet:
 		switch {
+		case t.watching:
+			return "watch"
 		case t.name != "":
 			return "get"
 		case wantsWatch(r):

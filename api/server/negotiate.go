@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"mime"
 	"slices"
 	"strconv"
@@ -29,6 +30,9 @@ type form struct {
 
 func (f form) table() bool   { return f.as == asTable }
 func (f form) partial() bool { return f.as == asPartial || f.as == asPartialList }
+
+// errNoForm: the client accepts nothing that we can give.
+var errNoForm = errors.New("no form that is accepted")
 
 // accepted is one entry of an Accept header.
 type accepted struct {
@@ -90,7 +94,7 @@ func negotiate(header string, list bool) (form, error) {
 			return f, nil
 		}
 	}
-	return form{}, notAcceptable(mediaJSON, mediaYAML, mediaEvents)
+	return form{}, errNoForm
 }
 
 // possible checks the as parameters of a form.

@@ -129,7 +129,7 @@ func (s *Server) storeOptions(ctx context.Context, r *request, o *internalversio
 	}
 	switch {
 	case o.Continue != "":
-		opts.Continue, err = s.parseContinue(ctx, o.Continue)
+		opts.Continue, err = s.parseContinue(ctx, r.listed(), o.Continue)
 	case o.ResourceVersion == "":
 	case revision == 0:
 		opts.Any = true

@@ -11,12 +11,15 @@ type target struct {
 	name           string
 	subresource    string
 	rest           string // what follows the subresource
+	watching       bool   // by the old path of watches
 }
 
 // parsePath takes the path of a resource request apart:
 //
 //	/api/v1/... and /apis/GROUP/VERSION/... followed by
 //	[namespaces/NAMESPACE/]RESOURCE[/NAME[/SUBRESOURCE[/REST]]]
+//
+// What follows may begin with watch/, which is the old way to say ?watch=true.
 func parsePath(path string) (target, bool) {
 	parts := strings.Split(strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/"), "/")
 	var t target
@@ -27,6 +30,9 @@ func parsePath(path string) (target, bool) {
 		t.group, t.version, parts = parts[1], parts[2], parts[3:]
 	default:
 		return target{}, false
+	}
+	if len(parts) >= 2 && parts[0] == "watch" {
+		t.watching, parts = true, parts[1:]
 	}
 	if t.ofNamespace(parts) {
 		t.namespace, parts = parts[1], parts[2:]

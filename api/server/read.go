@@ -67,16 +67,16 @@ func (s *Server) list(r *request) error {
 		return err
 	}
 	if r.form.table() {
-		return s.sendTable(r, http.StatusOK, listMeta(page), page.Items)
+		return s.sendTable(r, http.StatusOK, r.listMeta(page), page.Items)
 	}
-	return s.sendList(r, listMeta(page), page.Items)
+	return s.sendList(r, r.listMeta(page), page.Items)
 }
 
 // listMeta tells the revision of a page, and where the next begins.
-func listMeta(page store.List) metav1.ListMeta {
+func (r *request) listMeta(page store.List) metav1.ListMeta {
 	meta := metav1.ListMeta{ResourceVersion: page.Revision.String()}
 	if page.Next != nil {
-		meta.Continue = encodeContinue(*page.Next)
+		meta.Continue = encodeContinue(r.listed(), *page.Next)
 		if page.Remaining > 0 {
 			meta.RemainingItemCount = &page.Remaining
 		}
@@ -87,7 +87,7 @@ func listMeta(page store.List) metav1.ListMeta {
 func (s *Server) page(r *request, opts store.ListOptions) (store.List, error) {
 	page, err := r.objects.List(r.Context(), r.kind.Key(), opts)
 	if errors.Is(err, api.ErrExpired) && opts.Continue.Name != "" {
-		return page, expiredPage(opts.Continue)
+		return page, expiredPage(r.listed(), opts.Continue)
 	}
 	return page, err
 }

@@ -114,8 +114,10 @@ func (s *Server) serve(r *request) error {
 // when the path names nothing.
 func (s *Server) verbs(r *request) (map[string]func(*request) error, bool) {
 	switch {
-	case r.target.rest != "":
+	case r.target.rest != "", r.target.watching && r.target.subresource != "":
 		return nil, false
+	case r.target.watching:
+		return map[string]func(*request) error{"watch": s.watch}, true
 	case r.target.subresource != "":
 		sub, ok := s.subresources(r.kind)[r.target.subresource]
 		return sub.verbs, ok
@@ -136,11 +138,11 @@ func (s *Server) negotiated(r *request) (form, error) {
 	f, err := negotiate(r.http.Header.Get("Accept"), r.verb == "list" || r.verb == "watch")
 	switch {
 	case err != nil:
-		return f, err
+		return f, notAcceptable(r.http, mediaJSON, mediaYAML, mediaEvents)
 	case r.verb == "watch" && f.media == mediaYAML:
-		return f, notAcceptable(mediaJSON, mediaEvents)
+		return f, notAcceptable(r.http, mediaJSON, mediaEvents)
 	case r.verb == "list" && f.media == mediaEvents: // with watch=false
-		return f, notAcceptable(mediaJSON, mediaYAML)
+		return f, notAcceptable(r.http, mediaJSON, mediaYAML)
 	case !f.table():
 		return f, nil
 	}

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,6 +27,12 @@ func respond(c echo.Context, f form, code int, pieces ...[]byte) error {
 			return fmt.Errorf("convert to YAML: %w", err)
 		}
 		pieces = [][]byte{converted}
+	} else if pretty, err := strconv.ParseBool(c.QueryParam("pretty")); err == nil && pretty {
+		var indented bytes.Buffer
+		if err := json.Indent(&indented, join(pieces), "", "  "); err != nil {
+			return fmt.Errorf("indent: %w", err)
+		}
+		pieces = [][]byte{indented.Bytes()}
 	}
 	size := 0
 	for _, p := range pieces {

@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 
 	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/store"
@@ -120,6 +121,9 @@ func (s *Server) follow(ctx context.Context, w *eventWriter, from store.Revision
 }
 
 func (s *Server) watchOptions(r *request, o *internalversion.ListOptions) (store.WatchOptions, error) {
+	if r.target.name != "" { // by the old path
+		o.FieldSelector = fields.AndSelectors(fields.OneTermEqualSelector("metadata.name", r.target.name), o.FieldSelector)
+	}
 	selected, err := fieldsOf(r.kind, o.FieldSelector)
 	opts := store.WatchOptions{Namespace: r.target.namespace, Labels: o.LabelSelector, Fields: selected}
 	if o.AllowWatchBookmarks || r.form.media == mediaEvents {

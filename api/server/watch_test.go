@@ -329,3 +329,25 @@ func (s *stream) skip(lines ...string) {
 		}
 	}
 }
+
+// The path that clients of long ago use.
+func TestTheOldPathOfWatches(t *testing.T) {
+	h := start(t)
+	h.widget("a", 1)
+	h.widget("b", 1)
+	old := strings.Replace(widgets, "/v1/", "/v1/watch/", 1)
+	w := h.stream(old)
+	w.next("ADDED")
+	w.next("ADDED")
+	one := h.stream(old + "/b?resourceVersion=0")
+	if got := one.next("ADDED").object(one); got.Name != "b" {
+		t.Errorf("got %+v", got)
+	}
+	h.want(h.do("DELETE", widgets+"/a", ""), 200)
+	h.want(h.do("DELETE", widgets+"/b", ""), 200)
+	if got := one.next("DELETED").object(one); got.Name != "b" {
+		t.Errorf("got %+v", got)
+	}
+	h.refused(h.do("DELETE", old, ""), 405, "MethodNotAllowed", "")
+	h.refused(h.get(old+"/b/status"), 404, "NotFound", "")
+}
