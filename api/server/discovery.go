@@ -114,7 +114,7 @@ func (s *Server) resourceList(c echo.Context, t target) error {
 func sendDiscovery(c echo.Context, doc any) error {
 	f, err := negotiate(c.Request().Header.Get(echo.HeaderAccept), false)
 	if err != nil {
-		return notAcceptable(mediaJSON, mediaYAML)
+		return notAcceptable(c.Request(), mediaJSON, mediaYAML)
 	}
 	if f.media != mediaYAML {
 		return sendTagged(c, mediaJSON, doc)
