@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -33,17 +34,24 @@ func crd(plural, kind, names, field string) string {
 
 // manage runs the controllers of definitions and namespaces on the store, until the test ends.
 func (h *harness) manage() *harness {
+	h.managed()
+	return h
+}
+
+// managed is manage, and can be ended.
+func (h *harness) managed() (stop func()) {
 	manager := &reconcile.Manager{Store: h.store, Kinds: []reconcile.Kind{
 		customresourcedefinition.Kind(), namespace.Kind([]string{"Secret", "ConfigMap", "Event"}),
 	}}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- manager.Run(ctx) }()
-	h.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		<-done
 	})
-	return h
+	h.Cleanup(stop)
+	return stop
 }
 
 func (h *harness) define(doc string) {
