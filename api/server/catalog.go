@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/version"
 
 	"github.com/powernode/powernode/schemas"
@@ -30,6 +31,8 @@ type catalog struct {
 type custom struct {
 	// terminating kinds have no new objects: their definition is being deleted.
 	terminating bool
+	// uid is the definition's.
+	uid types.UID
 }
 
 // catalog is what is served now.

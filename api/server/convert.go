@@ -154,7 +154,7 @@ func (o objects) Watch(ctx context.Context, kind string, from store.Revision, op
 	}
 	return func(yield func(store.Event, error) bool) {
 		for event, err := range events {
-			event.Object = o.from(event.Object)
+			event.Object = o.newest().from(event.Object)
 			if !yield(event, err) {
 				return
 			}

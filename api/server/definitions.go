@@ -124,7 +124,7 @@ func (d *definitions) catalog(before *catalog) (*catalog, error) {
 		}
 		for _, k := range def.by(verdict.Names) {
 			kinds = append(kinds, k)
-			of[k] = custom{terminating: def.obj.DeletionTimestamp != nil}
+			of[k] = custom{terminating: def.obj.DeletionTimestamp != nil, uid: def.uid}
 		}
 	}
 	c, err := newCatalog(kinds, before)

@@ -8,8 +8,14 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/dynamic/dynamicinformer"
+	"k8s.io/client-go/tools/cache"
 
 	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/server"
 	"github.com/powernode/powernode/controllers/customresourcedefinition"
 	"github.com/powernode/powernode/controllers/namespace"
 	"github.com/powernode/powernode/reconcile"
@@ -151,4 +157,73 @@ func TestNoObjectsOfAKindThatIsGoing(t *testing.T) {
 	eventually(t, "the end of the kind", func() bool { return h.get(gears).code == 404 })
 	h.define(crd("gears", "Gear", "", "teeth"))
 	contains(t, "nothing comes back", h.want(h.get(gears), 200).body, `"items":[]`)
+}
+
+// informedOf is an informer of client-go on Gears, in sync.
+func informedOf(t *testing.T, h *harness) cache.SharedIndexInformer {
+	t.Helper()
+	client, err := dynamic.NewForConfig(h.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	factory := dynamicinformer.NewDynamicSharedInformerFactory(client, 0)
+	informer := factory.ForResource(schema.GroupVersionResource{Group: "example.org", Version: "v1", Resource: "gears"}).Informer()
+	ctx, cancel := context.WithCancel(context.Background())
+	factory.Start(ctx.Done())
+	t.Cleanup(func() {
+		cancel()
+		factory.Shutdown()
+	})
+	eventually(t, "the informer's sync", informer.HasSynced)
+	return informer
+}
+
+// TestAnInformerOutlivesAChangeOfItsKind: what it is told from then on has the new form.
+func TestAnInformerOutlivesAChangeOfItsKind(t *testing.T) {
+	counted := &flakyStore{}
+	h := start(t, func(c *server.Config) { counted.Store, c.Store = c.Store, counted })
+	h.define(crd("gears", "Gear", "", "teeth"))
+	informer := informedOf(t, h)
+	told := func(name, field string, want any) func() bool {
+		return func() bool {
+			item, found, err := informer.GetStore().GetByKey("default/" + name)
+			if err != nil || !found {
+				return false
+			}
+			got, _, _ := unstructured.NestedFieldNoCopy(item.(*unstructured.Unstructured).Object, "spec", field)
+			return got == want
+		}
+	}
+	h.want(h.post(gears, gear), 201)
+	eventually(t, "an object of the old form", told("a", "teeth", int64(12)))
+	watches := h.watches("gears")
+	_, spec, _ := strings.Cut(crd("gears", "Gear", "", "cogs"), `"spec":`)
+	h.want(h.merge(definitionsPath+"/gears.example.org", `{"spec":`+spec), 200)
+	h.want(h.post(gears, `{"metadata":{"name":"b"},"spec":{"cogs":5}}`), 201)
+	eventually(t, "an object of the new form", told("b", "cogs", int64(5)))
+	if now := h.watches("gears"); now != watches {
+		t.Errorf("watches: %s, were %s", now, watches)
+	}
+}
+
+// watches is the line of /metrics about the watches of a resource.
+func (h *harness) watches(resource string) string {
+	for line := range strings.Lines(h.get("/metrics").body) {
+		if strings.HasPrefix(line, `powernode_api_watches{resource="`+resource+`"}`) {
+			return line
+		}
+	}
+	return ""
+}
+
+func TestAWatchEndsWithItsKind(t *testing.T) {
+	h := start(t).manage()
+	h.define(crd("gears", "Gear", "", "teeth"))
+	ended := make(chan answer)
+	go func() { ended <- h.get(gears + "?watch=1") }()
+	eventually(t, "the watch", func() bool { return strings.HasSuffix(h.watches("gears"), " 1\n") })
+	h.want(h.do("DELETE", definitionsPath+"/gears.example.org", ""), 200)
+	if got := <-ended; got.code != 200 {
+		t.Errorf("got %s", got)
+	}
 }

@@ -47,6 +47,8 @@ func (s *Server) watch(r *request) error {
 	infoOf(r.echo).streaming = true
 	ctx, end := s.streams.begin(r.Context())
 	defer end()
+	ctx, leave := s.whileServed(ctx, r)
+	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout(o))
 	defer cancel()
 	initial, from, err := s.initial(r.Context(), r, o, opts)
