@@ -96,12 +96,13 @@ func (p *process) runAPI(ctx context.Context, s *server.Server) error {
 func (p *process) controllers(world *controllers.World) func(context.Context) error {
 	return func(ctx context.Context) error {
 		return p.database.Exclusive(ctx, "controllers", func(ctx context.Context) error {
-			kinds, err := ownerKinds()
+			builtin, err := schemas.Builtin()
 			if err != nil {
 				return err
 			}
-			manager := &reconcile.Manager{Store: p.database, Kinds: controllers.Kinds(world), Log: p.log, Registerer: p.registry}
-			collector := &garbage.Collector{Store: p.database, Kinds: kinds, MayDelete: namespace.MayDelete, Notify: manager.Notify, Log: p.log}
+			objects, kinds := accountable(p.database, builtin), ownerKinds(builtin)
+			manager := &reconcile.Manager{Store: objects, Kinds: controllers.Kinds(world), Log: p.log, Registerer: p.registry}
+			collector := &garbage.Collector{Store: objects, Kinds: kinds, MayDelete: namespace.MayDelete, Notify: manager.Notify, Log: p.log}
 			group, ctx := errgroup.WithContext(ctx)
 			group.Go(func() error { return manager.Run(ctx) })
 			group.Go(func() error { return collector.Run(ctx) })
@@ -112,16 +113,11 @@ func (p *process) controllers(world *controllers.World) func(context.Context) er
 }
 
 // ownerKinds are the kinds of the program as the garbage collector knows them.
-func ownerKinds() ([]garbage.Kind, error) {
-	builtin, err := schemas.Builtin()
-	if err != nil {
-		return nil, err
-	}
-	var kinds []garbage.Kind
+func ownerKinds(builtin []*schemas.Kind) (kinds []garbage.Kind) {
 	for _, k := range builtin {
 		kinds = append(kinds, garbage.Kind{Name: k.Key(), Stored: k.Stored, Namespaced: k.Namespaced})
 	}
-	return kinds, nil
+	return kinds
 }
 
 func (p *process) runner() (func(context.Context) error, error) {
