@@ -71,6 +71,9 @@ func (k *Kind) addFields(at *field.Path, own []selectable) (problems field.Error
 			problems = append(problems, field.Duplicate(at.Index(i), label))
 		}
 		src, bad := f.source(at.Index(i))
+		if bad == nil && f.Cell == nil {
+			bad = checkSelectable(at.Index(i).Child("jsonPath"), k.Schema, f.JSONPath)
+		}
 		problems = append(problems, bad...)
 		k.SelectableFields = append(k.SelectableFields, label)
 		k.fields = append(k.fields, src)

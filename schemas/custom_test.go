@@ -80,6 +80,18 @@ func TestAVersionThatIsNotServedMakesNoKind(t *testing.T) {
 	}
 }
 
+// A version to go to is served and in good standing.
+func TestADeprecatedVersionSendsNobodyToAWorseOne(t *testing.T) {
+	doc := strings.NewReplacer("name: v1\n      served: true", "name: v1\n      served: false", "deprecated: true\n      deprecationWarning: v1beta1 is old hat", "deprecated: true").Replace(gadgets)
+	kinds, err := schemas.Kinds(object(t, doc))
+	if err != nil || len(kinds) != 2 {
+		t.Fatalf("%d kinds, %v", len(kinds), err)
+	}
+	if got := kinds[0].DeprecationWarning; got != "example.com/v1alpha1 Gadget is deprecated" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestADefinitionIsValidatedWithPaths(t *testing.T) {
 	if problems := schemas.ValidateDefinition(object(t, gadgets), nil); len(problems) > 0 {
 		t.Fatal(problems)
@@ -92,6 +104,9 @@ func TestADefinitionIsValidatedWithPaths(t *testing.T) {
 		"a warning of a version in use":    {"deprecated: true\n      deprecationWarning", "deprecationWarning", `spec.versions[1].deprecationWarning: Invalid value: "v1beta1 is old hat"`},
 		"a scale of the status":            {"specReplicasPath: .spec.size", "specReplicasPath: .status.size", `spec.versions[2].subresources.scale.specReplicasPath: Invalid value: ".status.size": must be a JSONPath of fields below .spec.`},
 		"a scale of nothing":               {"statusReplicasPath: .status.size", "statusReplicasPath: ''", `spec.versions[2].subresources.scale.statusReplicasPath: Required value`},
+		"a field that is not there":        {"- jsonPath: .spec.size", "- jsonPath: .spec.weight", `spec.versions[2].selectableFields[0].jsonPath: Invalid value: ".spec.weight": must be the path of a field of the schema`},
+		"a field of many":                  {"- jsonPath: .spec.size", "- jsonPath: .spec", `spec.versions[2].selectableFields[0].jsonPath: Invalid value: ".spec": must be a field of type boolean, integer or string`},
+		"a field of metadata":              {"- jsonPath: .spec.size", "- jsonPath: .metadata.name", `spec.versions[2].selectableFields[0].jsonPath: Invalid value: ".metadata.name": must not be of metadata`},
 		"a column without a type":          {"{name: Size, type: integer,", "{name: Size,", `spec.versions[2].additionalPrinterColumns[0].type: Unsupported value: ""`},
 		"a column of something that's off": {"jsonPath: .spec.size}", "jsonPath: spec.size}", `spec.versions[2].additionalPrinterColumns[0].jsonPath: Invalid value: "spec.size"`},
 	} {

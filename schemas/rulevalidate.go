@@ -6,6 +6,7 @@ import (
 
 	celrules "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel/model"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"k8s.io/apiserver/pkg/cel/common"
@@ -25,7 +26,22 @@ func (k *Kind) addRules(at *field.Path) field.ErrorList {
 	}
 	k.types = types
 	k.rules = celrules.NewValidator(types, true, celconfig.PerCallLimit)
-	return nil
+	return brokenDefaults(at, &root)
+}
+
+// brokenDefaults are the defaults that break the rules of their own schemas.
+func brokenDefaults(at *field.Path, s *Schema) (problems field.ErrorList) {
+	eachDefault(at, s, func(at *field.Path, s *Schema) {
+		if !hasRules(s) {
+			return
+		}
+		whole := runtime.DeepCopyJSONValue(s.Default)
+		setDefaults(whole, s)
+		rules := celrules.NewValidator(typed(s), s.EmbeddedResource, celconfig.PerCallLimit)
+		wrong, _ := rules.Validate(context.Background(), at, nil, whole, nil, celconfig.RuntimeCELCostBudget)
+		problems = append(problems, wrong...)
+	})
+	return problems
 }
 
 // broken are the rules that doc, or the change of old to it, breaks. They run
