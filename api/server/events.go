@@ -12,10 +12,6 @@ import (
 	"github.com/powernode/powernode/store"
 )
 
-// writeWithin is how long a client may take to read what it is sent, before it
-// is taken for gone.
-const writeWithin = time.Minute
-
 // eventWriter writes the events of one watch to its wire.
 type eventWriter struct {
 	s      *Server

@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"regexp"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
@@ -24,7 +25,8 @@ type info struct {
 	verb         string
 	resource     string // plural of a kind that is served
 	target       target
-	streaming    bool // lasts by its nature: not for the histogram of durations
+	streaming    bool          // lasts by its nature: not for the histogram of durations
+	stalled      time.Duration // see Limits
 }
 
 // infoOf is never nil.

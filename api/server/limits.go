@@ -21,12 +21,15 @@ type Limits struct {
 	// Timeout is how long a request may take before it is answered with 504; a minute when 0.
 	// A client may ask for less by ?timeout=30s.
 	Timeout time.Duration
+	// Stalled is how long a client may take to read a piece of what it is sent, before it is
+	// taken for gone; a minute when 0.
+	Stalled time.Duration
 }
 
 // limits are the places for requests under way.
 type limits struct {
 	reading, mutating chan struct{}
-	timeout           time.Duration
+	timeout, stalled  time.Duration
 }
 
 func newLimits(l Limits) limits {
@@ -34,6 +37,7 @@ func newLimits(l Limits) limits {
 		reading:  make(chan struct{}, cmp.Or(l.Reading, 400)),
 		mutating: make(chan struct{}, cmp.Or(l.Mutating, 200)),
 		timeout:  cmp.Or(l.Timeout, time.Minute),
+		stalled:  cmp.Or(l.Stalled, time.Minute),
 	}
 }
 
@@ -41,6 +45,7 @@ func newLimits(l Limits) limits {
 func (s *Server) limit(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
+		infoOf(c).stalled = s.limits.stalled
 		if open(r.URL.Path) || s.lasts(r) {
 			return next(c)
 		}

@@ -25,12 +25,12 @@ func (d *deadlines) Write(data []byte) (int, error) {
 // Each piece of an answer has its own time: what is not read in it is not held for ever.
 func TestAnAnswerIsReadPieceByPieceInTime(t *testing.T) {
 	d := &deadlines{ResponseRecorder: httptest.NewRecorder()}
-	p := &patient{d, http.NewResponseController(d)}
+	p := &patient{d, http.NewResponseController(d), time.Minute}
 	body := bytes.Repeat([]byte("x"), 3*patientPiece+1)
 	if n, err := p.Write(body); err != nil || n != len(body) || !bytes.Equal(d.Body.Bytes(), body) {
 		t.Fatalf("wrote %d: %v", n, err)
 	}
-	if len(d.set) != 4 || d.largest != patientPiece || time.Until(d.set[3]) > writeWithin || time.Until(d.set[3]) < 0 {
+	if len(d.set) != 4 || d.largest != patientPiece || time.Until(d.set[3]) > time.Minute || time.Until(d.set[3]) < 0 {
 		t.Errorf("deadlines %v, pieces up to %d", d.set, d.largest)
 	}
 	if p.end(); !d.set[len(d.set)-1].IsZero() {

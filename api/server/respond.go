@@ -42,7 +42,7 @@ func respond(c echo.Context, f form, code int, pieces ...[]byte) error {
 	h.Set(echo.HeaderContentType, f.contentType())
 	h.Add(echo.HeaderVary, "Accept, Accept-Encoding")
 	h.Set(echo.HeaderCacheControl, "no-cache, private")
-	out := &patient{c.Response(), http.NewResponseController(c.Response())}
+	out := &patient{c.Response(), http.NewResponseController(c.Response()), infoOf(c).stalled}
 	defer out.end()
 	if size < gzipFrom || !acceptsGzip(c.Request()) {
 		h.Set(echo.HeaderContentLength, strconv.Itoa(size))
@@ -76,10 +76,11 @@ func acceptsGzip(r *http.Request) bool {
 }
 
 // patient writes to a client that reads, however slowly: one that takes nothing for
-// writeWithin is given up, with all that is held for it.
+// the time of within is given up, with all that is held for it.
 type patient struct {
 	to      io.Writer
 	control *http.ResponseController
+	within  time.Duration
 }
 
 // patientPiece is what a client is to take within that time.
@@ -87,7 +88,7 @@ const patientPiece = 64 << 10
 
 func (p *patient) Write(data []byte) (written int, err error) {
 	for err == nil && written < len(data) {
-		_ = p.control.SetWriteDeadline(time.Now().Add(writeWithin)) // not every writer has one
+		_ = p.control.SetWriteDeadline(time.Now().Add(p.within)) // not every writer has one
 		var n int
 		n, err = p.to.Write(data[written:min(len(data), written+patientPiece)])
 		written += n

@@ -97,12 +97,13 @@ func mayConnect(r *request) error {
 // webSocket sends each event as a text frame, as Kubernetes does. What the client sends is
 // read and dropped.
 type webSocket struct {
-	r      *request
-	cancel func() // ends the watch
-	beat   time.Duration
-	conn   *websocket.Conn
-	stop   func()
-	ended  chan struct{} // closed when nothing is read any more
+	r       *request
+	cancel  func() // ends the watch
+	beat    time.Duration
+	stalled time.Duration
+	conn    *websocket.Conn
+	stop    func()
+	ended   chan struct{} // closed when nothing is read any more
 }
 
 // frameMost is the largest frame that a client, which has nothing to say, may send.
@@ -141,7 +142,7 @@ func (w *webSocket) read() {
 
 // ping ends the watch of a client that does not answer in time.
 func (w *webSocket) ping() {
-	ctx, cancel := context.WithTimeout(context.Background(), writeWithin)
+	ctx, cancel := context.WithTimeout(context.Background(), w.stalled)
 	defer cancel()
 	if w.conn.Ping(ctx) != nil {
 		_ = w.conn.CloseNow() // ends the reading too
@@ -149,7 +150,7 @@ func (w *webSocket) ping() {
 }
 
 func (w *webSocket) send(line []byte, _ store.Revision) error {
-	ctx, cancel := context.WithTimeout(context.Background(), writeWithin)
+	ctx, cancel := context.WithTimeout(context.Background(), w.stalled)
 	defer cancel()
 	return w.conn.Write(ctx, websocket.MessageText, bytes.TrimSuffix(line, []byte("\n")))
 }

@@ -28,9 +28,9 @@ type wire interface {
 // wireOf is the wire that the client of a watch asks for.
 func (s *Server) wireOf(r *request, cancel func()) wire {
 	if isWebSocket(r.http) {
-		return &webSocket{r: r, cancel: cancel, beat: s.heartbeat()}
+		return &webSocket{r: r, cancel: cancel, beat: s.heartbeat(), stalled: s.limits.stalled}
 	}
-	l := &lines{to: r.echo.Response(), control: http.NewResponseController(r.echo.Response()), media: r.form.contentType()}
+	l := &lines{to: r.echo.Response(), control: http.NewResponseController(r.echo.Response()), media: r.form.contentType(), stalled: s.limits.stalled}
 	if r.form.media == mediaEvents {
 		return &sse{lines: l, beat: s.heartbeat()}
 	}
@@ -50,6 +50,7 @@ type lines struct {
 	to      *echo.Response
 	control *http.ResponseController
 	media   string
+	stalled time.Duration
 }
 
 func (l *lines) open() error {
@@ -64,7 +65,7 @@ func (l *lines) open() error {
 func (l *lines) send(line []byte, _ store.Revision) error { return l.write(line) }
 
 func (l *lines) write(parts ...[]byte) error {
-	_ = l.control.SetWriteDeadline(time.Now().Add(writeWithin)) // not every writer has one
+	_ = l.control.SetWriteDeadline(time.Now().Add(l.stalled)) // not every writer has one
 	for _, part := range parts {
 		if _, err := l.to.Write(part); err != nil {
 			return err
