@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"sort"
 
@@ -98,27 +99,34 @@ func (o *Object) UnmarshalJSON(data []byte) error {
 	}
 	*o = Object{}
 	for name, raw := range fields {
-		var err error
-		switch name {
-		case "apiVersion":
-			err = json.Unmarshal(raw, &o.APIVersion)
-		case "kind":
-			err = json.Unmarshal(raw, &o.Kind)
-		case "metadata":
-			err = json.Unmarshal(raw, &o.ObjectMeta)
-		case "spec":
-			o.Spec = notNull(raw)
-		case "status":
-			o.Status = notNull(raw)
-		default:
-			if o.Rest == nil {
-				o.Rest = map[string]json.RawMessage{}
-			}
-			o.Rest[name] = raw
+		if err := o.Set(name, raw); err != nil {
+			return err
 		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// Set sets one top-level field from its JSON.
+func (o *Object) Set(name string, raw json.RawMessage) (err error) {
+	switch name {
+	case "apiVersion":
+		err = json.Unmarshal(raw, &o.APIVersion)
+	case "kind":
+		err = json.Unmarshal(raw, &o.Kind)
+	case "metadata":
+		err = json.Unmarshal(raw, &o.ObjectMeta)
+	case "spec":
+		o.Spec = notNull(raw)
+	case "status":
+		o.Status = notNull(raw)
+	default:
+		if o.Rest == nil {
+			o.Rest = map[string]json.RawMessage{}
 		}
+		o.Rest[name] = raw
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }
@@ -139,19 +147,17 @@ func SameJSON(a, b json.RawMessage) bool {
 	if len(a) == 0 || len(b) == 0 {
 		return false
 	}
-	ca, errA := canonical(a)
-	cb, errB := canonical(b)
-	return errA == nil && errB == nil && bytes.Equal(ca, cb)
+	va, errA := decoded(a)
+	vb, errB := decoded(b)
+	return errA == nil && errB == nil && reflect.DeepEqual(va, vb)
 }
 
-func canonical(raw json.RawMessage) ([]byte, error) {
+// decoded is a document with its numbers as they are written.
+func decoded(raw json.RawMessage) (v any, err error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil {
-		return nil, err
-	}
-	return json.Marshal(v)
+	err = d.Decode(&v)
+	return v, err
 }
 
 // SortByCreation orders objects from oldest to newest, by name where the

@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	kjson "sigs.k8s.io/json"
 
 	"github.com/powernode/powernode/api"
 )
@@ -29,6 +30,8 @@ type document struct {
 	// owned tells that the document was applied: owners says whose its fields are.
 	owned  bool
 	owners []metav1.ManagedFieldsEntry
+	// before are the fields of the live object, where they were read already.
+	before map[string]any
 }
 
 func (r *request) gvk() schema.GroupVersionKind {
@@ -81,7 +84,10 @@ func (r *request) object(doc document, old *api.Object) (obj *api.Object, before
 	}
 	complete(r.kind, doc.fields)
 	r.kind.Default(doc.fields)
-	if before, err = r.fieldsOf(old); err != nil {
+	if before = doc.before; before == nil {
+		before, err = r.fieldsOf(old)
+	}
+	if err != nil {
 		return nil, nil, err
 	}
 	if r.kind.StatusSubresource && r.target.subresource != "status" {
@@ -99,24 +105,48 @@ func (r *request) fieldsOf(obj *api.Object) (map[string]any, error) {
 	if obj == nil {
 		return nil, nil
 	}
-	plain := *obj
+	plain := obj.ObjectMeta
 	plain.ManagedFields = nil
-	data, err := json.Marshal(&plain)
+	metadata, err := json.Marshal(plain)
 	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", obj.Key(), err)
+		return nil, fmt.Errorf("encode the metadata of %s: %w", obj.Key(), err)
 	}
-	fields, _, err := r.kind.Decode(data)
-	return fields, err
+	fields := make(map[string]any, len(obj.Rest)+5)
+	fields["apiVersion"], fields["kind"] = obj.APIVersion, obj.Kind
+	parts := maps.Clone(obj.Rest)
+	if parts == nil {
+		parts = map[string]json.RawMessage{}
+	}
+	parts["metadata"], parts["spec"], parts["status"] = metadata, obj.Spec, obj.Status
+	for name, raw := range parts {
+		if len(raw) == 0 {
+			continue
+		}
+		var value any
+		if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, &value); err != nil {
+			return nil, fmt.Errorf("decode %s of %s: %w", name, obj.Key(), err)
+		}
+		fields[name] = value
+	}
+	return fields, nil
 }
 
+// toObject is a document that was checked as an object.
 func toObject(fields map[string]any) (*api.Object, error) {
-	data, err := json.Marshal(fields)
-	if err != nil {
-		return nil, apierrors.NewBadRequest(err.Error())
-	}
 	obj := &api.Object{}
-	if err := json.Unmarshal(data, obj); err != nil {
-		return nil, apierrors.NewBadRequest(err.Error())
+	obj.APIVersion, _ = fields["apiVersion"].(string)
+	obj.Kind, _ = fields["kind"].(string)
+	for name, value := range fields {
+		if name == "apiVersion" || name == "kind" {
+			continue
+		}
+		raw, err := json.Marshal(value)
+		if err != nil {
+			return nil, apierrors.NewBadRequest(fmt.Sprintf("%s: %v", name, err))
+		}
+		if err := obj.Set(name, raw); err != nil {
+			return nil, apierrors.NewBadRequest(err.Error())
+		}
 	}
 	return obj, nil
 }
@@ -158,10 +188,9 @@ func warn(h http.Header, warnings []string) {
 }
 
 // admit runs what the schema can't say: metadata, then the rules of the kind. A
-// write that leaves all but the metadata as it was is not asked again.
-func (s *Server) admit(ctx context.Context, r *request, old, obj *api.Object) error {
+// write that leaves all but the metadata as it was, and so has not changed, is not asked again.
+func (s *Server) admit(ctx context.Context, r *request, old, obj *api.Object, changed bool) error {
 	problems := validateMeta(r.kind, old, obj)
-	changed := old == nil || !sameContent(old, obj)
 	if changed {
 		problems = append(problems, validateCore(r.kind, obj)...)
 	}

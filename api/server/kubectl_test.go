@@ -54,7 +54,7 @@ func (k *kubectl) file(name, content string) string {
 
 func (k *kubectl) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "kubectl", args...)
-	cmd.Env = []string{"HOME=" + k.home, "KUBECONFIG=" + filepath.Join(k.home, "config"), "PATH=" + os.Getenv("PATH"), "TMPDIR=" + k.home, "KUBE_EDITOR=" + filepath.Join(k.home, "editor")}
+	cmd.Env = []string{"HOME=" + k.home, "KUBECONFIG=" + filepath.Join(k.home, "config"), "PATH=" + os.Getenv("PATH"), "TMPDIR=" + k.home, "EDITOR=" + filepath.Join(k.home, "editor")}
 	cmd.Dir = k.home
 	return cmd
 }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -44,17 +43,25 @@ func (s *Server) patch(r *request) error {
 	if types.PatchType(mediaType(r.http)) == types.ApplyYAMLPatchType {
 		return s.apply(r, body, force)
 	}
-	apply, strict, err := s.patcher(r, body)
+	want, err := s.patching(r, body)
 	if err != nil {
 		return err
 	}
-	stored, err := s.retry(r.Context(), r, func(live *api.Object) (document, error) {
-		return r.patched(live, apply, strict)
-	})
+	stored, err := s.retry(r.Context(), r, want)
 	if err != nil {
 		return err
 	}
 	return s.answer(r, http.StatusOK, stored)
+}
+
+// patching reads a patch into what makes the wanted document of the live object.
+func (s *Server) patching(r *request, body []byte) (func(live *api.Object) (document, error), error) {
+	if types.PatchType(mediaType(r.http)) == types.MergePatchType {
+		patch, strict, err := patchObject(body)
+		return func(live *api.Object) (document, error) { return r.mergedWith(live, patch, strict) }, err
+	}
+	apply, strict, err := s.patcher(r, body)
+	return func(live *api.Object) (document, error) { return s.patched(r, live, apply, strict) }, err
 }
 
 // checkPatchOptions tells whether an apply may take over what others own.
@@ -70,17 +77,14 @@ func (r *request) checkPatchOptions() (force bool, err error) {
 }
 
 // patched applies a patch to the live object.
-func (r *request) patched(live *api.Object, apply patcher, strict []string) (document, error) {
-	before, err := json.Marshal(live)
+func (s *Server) patched(r *request, live *api.Object, apply patcher, strict []string) (document, error) {
+	before, err := s.object(live, form{})
 	if err != nil {
 		return document{}, fmt.Errorf("encode %s: %w", live.Key(), err)
 	}
 	after, err := guarded("patch", func() ([]byte, error) { return apply(before) })
 	if err != nil {
 		return document{}, err
-	}
-	if len(after) > maxBody {
-		return document{}, fmt.Errorf("the patched object: %w: the limit is %d bytes", errTooLarge, maxBody)
 	}
 	doc, err := r.decode(after)
 	doc.strict = append(doc.strict, strict...)
@@ -94,10 +98,10 @@ func (s *Server) patcher(r *request, body []byte) (patcher, []string, error) {
 		apply, err := r.jsonPatch(body)
 		return apply, jsonPatchProblems(body), err
 	case media == types.MergePatchType:
-		strict, err := patchObject(body)
+		_, strict, err := patchObject(body)
 		return func(live []byte) ([]byte, error) { return refusePatch(jsonpatch.MergePatch(live, body)) }, strict, err
 	case media == types.StrategicMergePatchType && s.typed.knows(r.gvk()):
-		strict, err := patchObject(body)
+		_, strict, err := patchObject(body)
 		return s.strategic(r, body), strict, err
 	case s.typed.knows(r.gvk()):
 		return nil, nil, unsupportedMedia(r.http, string(types.JSONPatchType), string(types.MergePatchType), string(types.StrategicMergePatchType), string(types.ApplyYAMLPatchType))
@@ -105,21 +109,20 @@ func (s *Server) patcher(r *request, body []byte) (patcher, []string, error) {
 	return nil, nil, unsupportedMedia(r.http, string(types.JSONPatchType), string(types.MergePatchType), string(types.ApplyYAMLPatchType))
 }
 
-// patchObject checks that a merge patch is a JSON object, and names the fields
+// patchObject reads a merge patch, which is a JSON object, and names the fields
 // that it has twice.
-func patchObject(body []byte) (strict []string, err error) {
-	var patch map[string]any
+func patchObject(body []byte) (patch map[string]any, strict []string, err error) {
 	twice, err := kjson.UnmarshalStrict(body, &patch, kjson.DisallowDuplicateFields)
 	if err != nil {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("read patch: %v", err))
+		return nil, nil, apierrors.NewBadRequest(fmt.Sprintf("read patch: %v", err))
 	}
 	if patch == nil {
-		return nil, apierrors.NewBadRequest("read patch: it must be a JSON object")
+		return nil, nil, apierrors.NewBadRequest("read patch: it must be a JSON object")
 	}
 	for _, t := range twice {
 		strict = append(strict, t.Error())
 	}
-	return strict, nil
+	return patch, strict, nil
 }
 
 // jsonPatchProblems names what the operations of a JSON patch have that means nothing, or twice.

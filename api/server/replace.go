@@ -41,6 +41,9 @@ func (s *Server) replace(ctx context.Context, r *request, live *api.Object, doc 
 	if problems := keptMeta(live, obj); len(problems) > 0 {
 		return nil, apierrors.NewInvalid(r.groupKind(), obj.Name, problems)
 	}
+	if size(obj) > maxBody {
+		return nil, fmt.Errorf("the object: %w: the limit is %d bytes", errTooLarge, maxBody)
+	}
 	obj.ResourceVersion, obj.UID, obj.Generation = live.ResourceVersion, live.UID, live.Generation
 	obj.Status = live.Status
 	obj.CreationTimestamp = live.CreationTimestamp
@@ -48,11 +51,26 @@ func (s *Server) replace(ctx context.Context, r *request, live *api.Object, doc 
 	if err := s.track(r, live, obj, before, doc); err != nil {
 		return nil, err
 	}
-	if err := s.admit(ctx, r, live, obj); err != nil {
+	changed := !sameFields(before, doc.fields)
+	if !changed {
+		obj.Spec, obj.Rest = live.Spec, live.Rest // so that nobody compares them again
+	}
+	if err := s.admit(ctx, r, live, obj, changed); err != nil {
 		return nil, err
 	}
-	keepTimes(live, obj)
+	if !changed || s.cfg.Admission[r.kind.Key()] != nil {
+		keepTimes(live, obj)
+	}
 	return r.objects.Update(ctx, obj, r.writing()...)
+}
+
+// size is about how many bytes the content of an object has.
+func size(obj *api.Object) int {
+	n := len(obj.Spec) + len(obj.Status)
+	for name, raw := range obj.Rest {
+		n += len(name) + len(raw)
+	}
+	return n
 }
 
 // sameObject checks that the document still speaks of the live object, in the
@@ -83,10 +101,13 @@ func (r *request) sameObject(live *api.Object, doc map[string]any) error {
 
 // replaceStatus takes nothing but the status out of the document.
 func (s *Server) replaceStatus(ctx context.Context, r *request, live *api.Object, doc document) (*api.Object, error) {
-	wanted, err := r.fieldsOf(live)
-	if err != nil {
-		return nil, err
+	if doc.before == nil {
+		var err error
+		if doc.before, err = r.fieldsOf(live); err != nil {
+			return nil, err
+		}
 	}
+	wanted := runtime.DeepCopyJSON(doc.before)
 	delete(wanted, "status")
 	if status, ok := doc.fields["status"]; ok {
 		wanted["status"] = status
@@ -97,7 +118,7 @@ func (s *Server) replaceStatus(ctx context.Context, r *request, live *api.Object
 		return nil, err
 	}
 	updated := live.Clone()
-	updated.Status = obj.Status
+	updated.Status, updated.ManagedFields = obj.Status, nil // the account is kept below
 	if err := s.admitDefinition(r, live, updated); err != nil {
 		return nil, err
 	}

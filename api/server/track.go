@@ -51,11 +51,15 @@ func (s *Server) track(r *request, live, obj *api.Object, before map[string]any,
 		obj.ManagedFields = doc.owners
 		return nil
 	}
+	after := withoutAccount(doc.fields)
+	if live != nil && obj.ManagedFields == nil && sameValue(before, after) {
+		obj.ManagedFields = live.ManagedFields // as it would come out
+		return nil
+	}
 	manager, err := r.fields.of(r.target.subresource)
 	if err != nil {
 		return err
 	}
-	after := withoutAccount(doc.fields)
 	done, err := manager.Update(r.trackedObject(live, before), r.trackedObject(obj, after), r.manager())
 	if t, ok := done.(*tracked); err == nil && ok {
 		obj.ManagedFields = t.ManagedFields

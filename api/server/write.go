@@ -140,7 +140,7 @@ func (s *Server) createNamed(r *request, obj *api.Object) (*api.Object, error) {
 
 func (s *Server) admitCreate(r *request, obj *api.Object) (*api.Object, error) {
 	admitted := obj.Clone() // a kind's admission may change it, and may be asked again
-	if err := s.admit(r.Context(), r, nil, admitted); err != nil {
+	if err := s.admit(r.Context(), r, nil, admitted, true); err != nil {
 		return nil, err
 	}
 	if r.kind.Key() == v1.Token {
