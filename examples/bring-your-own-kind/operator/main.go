@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -39,6 +40,7 @@ func run(namespace string) error {
 	}
 	scheme.AddKnownTypeWithName(webAppKind, &WebApp{})
 	scheme.AddKnownTypeWithName(webAppKind.GroupVersion().WithKind("WebAppList"), &WebAppList{})
+	metav1.AddToGroupVersion(scheme, webAppKind.GroupVersion())
 	manager, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                        scheme,
 		Metrics:                       metricsserver.Options{BindAddress: "0"},
