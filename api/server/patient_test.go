@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"testing"
 	"time"
+
+	"github.com/labstack/echo/v4"
 )
 
 // deadlines is a response whose client is expected to read in time.
@@ -35,5 +37,22 @@ func TestAnAnswerIsReadPieceByPieceInTime(t *testing.T) {
 	}
 	if p.end(); !d.set[len(d.set)-1].IsZero() {
 		t.Error("the deadline stays on the connection")
+	}
+}
+
+// A watch may be quiet for longer than its client may take to read.
+func TestAQuietStreamHasNoDeadline(t *testing.T) {
+	d := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+	l := &lines{to: echo.NewResponse(d, echo.New()), control: http.NewResponseController(d)}
+	for range 2 {
+		if err := l.send([]byte("{}\n"), 1); err != nil {
+			t.Fatal(err)
+		}
+		if last := d.set[len(d.set)-1]; last.IsZero() {
+			t.Error("an event may be read whenever")
+		}
+		if err := l.flush(); err != nil || !d.set[len(d.set)-1].IsZero() {
+			t.Errorf("after a flush the deadline is %v (%v)", d.set[len(d.set)-1], err)
+		}
 	}
 }

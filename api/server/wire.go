@@ -75,7 +75,14 @@ func (l *lines) write(parts ...[]byte) error {
 }
 
 func (l *lines) forget() error { return nil }
-func (l *lines) flush() error  { return l.control.Flush() }
+
+// flush leaves no deadline: HTTP/2 resets a stream when its deadline is over, however long
+// all has been read by then.
+func (l *lines) flush() error {
+	err := l.control.Flush()
+	_ = l.control.SetWriteDeadline(time.Time{})
+	return err
+}
 
 // close leaves the connection as it was found, for the next request on it.
 func (l *lines) close(error) { _ = l.control.SetWriteDeadline(time.Time{}) }
