@@ -21,6 +21,7 @@ import (
 	"k8s.io/kubectl/pkg/cmd/options"
 	"k8s.io/kubectl/pkg/cmd/patch"
 	"k8s.io/kubectl/pkg/cmd/replace"
+	"k8s.io/kubectl/pkg/cmd/scale"
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
 	"k8s.io/kubectl/pkg/cmd/wait"
 	"k8s.io/kubectl/pkg/util/templates"
@@ -47,16 +48,17 @@ func embeddedVerbs(f cmdutil.Factory, s *session) templates.CommandGroups {
 		}},
 		{Message: "Declare:", Commands: []*cobra.Command{
 			apply.NewCmdApply(name, f, streams), newCmdDiff(f, streams),
-			only(create.NewCmdCreate(f, streams), "namespace", "secret", "configmap"),
+			only(create.NewCmdCreate(f, streams), "namespace", "secret", "configmap", "serviceaccount", "token",
+				"role", "rolebinding", "clusterrole", "clusterrolebinding"),
 			replace.NewCmdReplace(f, streams), kustomize.NewCmdKustomize(streams),
 		}},
 		{Message: "Change:", Commands: []*cobra.Command{
 			edit.NewCmdEdit(f, streams), patch.NewCmdPatch(f, streams), label.NewCmdLabel(f, streams),
-			annotate.NewCmdAnnotate(name, f, streams), delete.NewCmdDelete(f, streams),
+			annotate.NewCmdAnnotate(name, f, streams), scale.NewCmdScale(f, streams), delete.NewCmdDelete(f, streams),
 		}},
 		{Message: "Settings:", Commands: []*cobra.Command{
 			cmdconfig.NewCmdConfig(f, clientcmd.NewDefaultPathOptions(), streams),
-			only(auth.NewCmdAuth(f, streams), "can-i", "whoami"),
+			only(auth.NewCmdAuth(f, streams), "can-i", "whoami", "reconcile"),
 			completion.NewCmdCompletion(streams.Out, "# completion for pnctl\n"),
 		}},
 	}
