@@ -321,3 +321,33 @@ func TestARecordTellsWhoActedInWhoseName(t *testing.T) {
 		t.Errorf("%s", r.Document)
 	}
 }
+
+func TestCredentialsThatAreMadeAreRecordedAndNotShown(t *testing.T) {
+	a := startAudited(t)
+	var made struct{ Status struct{ Token string } }
+	decode := func(res answer) string {
+		t.Helper()
+		if err := json.Unmarshal([]byte(a.want(res, 201).body), &made); err != nil || len(made.Status.Token) < 20 {
+			t.Fatalf("%s, %v", res, err)
+		}
+		return made.Status.Token
+	}
+	token := decode(a.post("/apis/powernode.io/v1/tokens", `{"metadata":{"name":"ci"},"spec":{"user":"ci"}}`))
+	r := a.one()
+	if r.Verb != "create" || r.Resource != "tokens" || r.Name != "ci" || r.Code != 201 || strings.Contains(string(r.Document), token) ||
+		!strings.Contains(string(r.New), `"hash":"(redacted)"`) {
+		t.Errorf("%s", r.Document)
+	}
+	a.want(a.post("/api/v1/namespaces/default/serviceaccounts", `{"metadata":{"name":"bot"}}`), 201)
+	a.fresh()
+	const path = "/api/v1/namespaces/default/serviceaccounts/bot/token"
+	token = decode(a.post(path, `{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{}}`))
+	entries := a.fresh()
+	r = entries[len(entries)-1]
+	if r.Verb != "create" || r.Resource != "serviceaccounts" || r.Subresource != "token" || r.Name != "bot" || r.Code != 201 || r.New != nil {
+		t.Errorf("%s", documents(entries))
+	}
+	if text := documents(entries); strings.Contains(text, token) || strings.Contains(text, "PRIVATE") || strings.Contains(text, `"d":`) {
+		t.Errorf("%s", text)
+	}
+}

@@ -81,7 +81,7 @@ func recorded(ctx context.Context, opts []store.WriteOption, write func([]store.
 	case err != nil:
 	case store.Writing(opts...).DryRun:
 		t.dry.Store(true)
-	default:
+	case t.names(obj.Key().Kind):
 		t.effects.Add(1)
 	}
 	return obj, err

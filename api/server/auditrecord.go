@@ -69,7 +69,7 @@ func (t *trail) formsOf(c store.Change, record *audit.Record) (forms []*schemas.
 			forms, kind = append(forms, k.Schema), k
 		}
 	}
-	if named, ok := served.find(t.target.group, t.target.version, t.target.resource); ok && named.Stored == key {
+	if t.names(key) {
 		return forms
 	}
 	record.Subresource, record.Path = "", ""
@@ -81,6 +81,13 @@ func (t *trail) formsOf(c store.Change, record *audit.Record) (forms []*schemas.
 	}
 	record.Group, record.Version, record.Resource = kind.Group, kind.Version, kind.Plural
 	return forms
+}
+
+// names reports whether the call is about objects that are stored as a kind. What else it writes (a
+// key for the token that it makes) is recorded, but is not what was asked for.
+func (t *trail) names(kind string) bool {
+	named, ok := t.server.catalog().find(t.target.group, t.target.version, t.target.resource)
+	return ok && named.Stored == kind
 }
 
 // withoutEffect is the record of a call that succeeds and has changed no object, or of one
