@@ -90,11 +90,16 @@ func (r *request) object(doc document, old *api.Object) (obj *api.Object, before
 	if err != nil {
 		return nil, nil, err
 	}
-	if r.kind.StatusSubresource && r.target.subresource != "status" {
-		delete(before, "status") // as in the document: this write is not about it
+	whole := doc.fields
+	if status, there := before["status"]; there && r.kind.StatusSubresource && r.target.subresource != "status" {
+		whole = maps.Clone(doc.fields) // this write is not about the status, but rules may be about both
+		whole["status"] = status
 	}
-	if problems := r.kind.Validate(doc.fields, before); len(problems) > 0 {
+	if problems := r.kind.Validate(whole, before); len(problems) > 0 {
 		return nil, nil, apierrors.NewInvalid(r.groupKind(), nameOf(doc.fields), problems)
+	}
+	if r.kind.StatusSubresource && r.target.subresource != "status" {
+		delete(before, "status") // as in the document
 	}
 	obj, err = toObject(doc.fields)
 	return obj, before, err
