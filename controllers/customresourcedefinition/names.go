@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/powernode/powernode/api"
 	v1 "github.com/powernode/powernode/api/v1"
@@ -31,7 +32,7 @@ func judge(ctx context.Context, d *object) (naming.Verdict, error) {
 func judgeAmong(d *object, all []*api.Object) naming.Verdict {
 	group := []naming.Definition{asked(d)}
 	for _, obj := range all {
-		if obj.Name == d.Name {
+		if obj.Name == d.Name || !strings.HasSuffix(obj.Name, "."+d.Spec.Group) { // names are PLURAL.GROUP
 			continue
 		}
 		other, err := reconcile.Decode[Spec, Status](obj)
