@@ -200,11 +200,12 @@ func TestWritesOfNoConsequenceKeepTheAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, got := range map[string]answer{
-		"apply":        h.apply("me", "a", `"spec":{"size":1}`, ""),
-		"put":          h.put(widgets+"/a", `{"metadata":{"name":"a","resourceVersion":"`+aged.ResourceVersion+`"},"spec":{"size":1}}`),
-		"merge":        h.merge(widgets+"/a?fieldManager=other", `{"spec":{"size":1}}`),
-		"merge status": h.merge(widgets+"/a/status?fieldManager=other", `{"status":{"phase":"Up"}}`),
-		"JSON":         h.do("PATCH", widgets+"/a", `[{"op":"replace","path":"/spec/size","value":1}]`, "Content-Type", jsonPatch),
+		"apply":                               h.apply("me", "a", `"spec":{"size":1}`, ""),
+		"apply with a status, which is reset": h.apply("me", "a", `"spec":{"size":1},"status":{"phase":"Fake"}`, ""),
+		"put":                                 h.put(widgets+"/a", `{"metadata":{"name":"a","resourceVersion":"`+aged.ResourceVersion+`"},"spec":{"size":1}}`),
+		"merge":                               h.merge(widgets+"/a?fieldManager=other", `{"spec":{"size":1}}`),
+		"merge status":                        h.merge(widgets+"/a/status?fieldManager=other", `{"status":{"phase":"Up"}}`),
+		"JSON":                                h.do("PATCH", widgets+"/a", `[{"op":"replace","path":"/spec/size","value":1}]`, "Content-Type", jsonPatch),
 	} {
 		obj := h.want(got, 200).object(t)
 		if obj.ResourceVersion != aged.ResourceVersion || obj.ManagedFields[0].Time.Year() != 2020 || obj.ManagedFields[1].Time.Year() != 2020 {
