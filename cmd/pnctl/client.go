@@ -65,7 +65,7 @@ func (c *client) create(ctx context.Context, resource string, o *api.Object) (*a
 	if err != nil {
 		return nil, err
 	}
-	raw, err := c.rest.Post().Namespace(c.namespace).Resource(resource).Param("fieldManager", "pnctl").
+	raw, err := c.rest.Post().NamespaceIfScoped(c.namespace, c.namespace != "").Resource(resource).Param("fieldManager", "pnctl").
 		Body(body).SetHeader("Content-Type", "application/json").DoRaw(ctx)
 	return decodeObject(raw, withStatus(raw, err))
 }

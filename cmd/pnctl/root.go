@@ -34,7 +34,7 @@ func newRoot(s *session) *cobra.Command {
 	groups := append(ourVerbs(f, s), embeddedVerbs(f, s)...)
 	groups.Add(root)
 	templates.ActsAsRootCommand(root, []string{"options"}, groups...)
-	others := otherVerbs(f, s.IOStreams)
+	others := otherVerbs(f, s)
 	root.AddCommand(others...)
 	for _, c := range root.Commands() {
 		inPnctlsWords(c)

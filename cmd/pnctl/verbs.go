@@ -2,7 +2,6 @@ package main
 
 import (
 	"github.com/spf13/cobra"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/kubectl/pkg/cmd/annotate"
 	"k8s.io/kubectl/pkg/cmd/apiresources"
@@ -56,6 +55,9 @@ func embeddedVerbs(f cmdutil.Factory, s *session) templates.CommandGroups {
 			edit.NewCmdEdit(f, streams), patch.NewCmdPatch(f, streams), label.NewCmdLabel(f, streams),
 			annotate.NewCmdAnnotate(name, f, streams), scale.NewCmdScale(f, streams), delete.NewCmdDelete(f, streams),
 		}},
+		{Message: "Access:", Commands: []*cobra.Command{
+			newCmdLogin(s), newCmdLogout(s), newCmdToken(f, s),
+		}},
 		{Message: "Settings:", Commands: []*cobra.Command{
 			cmdconfig.NewCmdConfig(f, clientcmd.NewDefaultPathOptions(), streams),
 			only(auth.NewCmdAuth(f, streams), "can-i", "whoami", "reconcile"),
@@ -65,10 +67,11 @@ func embeddedVerbs(f cmdutil.Factory, s *session) templates.CommandGroups {
 }
 
 // otherVerbs stand below the groups in the help.
-func otherVerbs(f cmdutil.Factory, streams genericiooptions.IOStreams) []*cobra.Command {
+func otherVerbs(f cmdutil.Factory, s *session) []*cobra.Command {
+	streams := s.IOStreams
 	return []*cobra.Command{
 		apiresources.NewCmdAPIResources(f, streams), apiresources.NewCmdAPIVersions(f, streams),
-		newCmdVersion(f, streams.Out), options.NewCmdOptions(streams.Out),
+		newCmdVersion(f, streams.Out), newCmdCredential(s), options.NewCmdOptions(streams.Out),
 	}
 }
 
