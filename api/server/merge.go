@@ -26,11 +26,14 @@ func mergeInto(doc, patch map[string]any) {
 			continue
 		}
 		fields, isObject := value.(map[string]any)
-		if present, ok := doc[name].(map[string]any); ok && isObject {
+		switch present, wasObject := doc[name].(map[string]any); {
+		case wasObject && isObject:
 			mergeInto(present, fields)
-			continue
+		case wasObject:
+			doc[name] = runtime.DeepCopyJSONValue(value)
+		default:
+			doc[name] = withoutNulls(runtime.DeepCopyJSONValue(value))
 		}
-		doc[name] = withoutNulls(runtime.DeepCopyJSONValue(value))
 	}
 }
 
