@@ -99,7 +99,6 @@ func leftOut() map[string]string {
 		"attach": pods, "cp": pods, "debug": pods, "exec": pods, "port-forward": pods,
 		"top": nodes, "drain": nodes, "cordon": nodes, "uncordon": nodes, "taint": nodes,
 		"expose": workloads, "autoscale": workloads, "set": workloads,
-		"scale":        "no kind of this version has a number of copies to change",
 		"certificate":  "the server signs no certificates",
 		"cluster-info": "there are no cluster services to list; `pnctl version` and `pnctl config view` name the server",
 		"proxy":        "the server's API takes the kubeconfig's token directly: curl -H \"Authorization: Bearer ...\"",
