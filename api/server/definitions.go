@@ -74,7 +74,7 @@ func (d *definitions) set(obj *api.Object) {
 		return
 	}
 	next.asked = naming.Definition{
-		Name: obj.Name, Group: doc.Spec.Group, Created: obj.CreationTimestamp.Unix(), Revision: obj.ResourceVersion,
+		Name: obj.Name, Group: doc.Spec.Group, Revision: obj.ResourceVersion,
 		Wanted: doc.Spec.Names, Accepted: doc.Status.AcceptedNames,
 	}
 	next.isServed = slices.ContainsFunc(doc.Status.Conditions, func(c metav1.Condition) bool {

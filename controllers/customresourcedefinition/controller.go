@@ -22,10 +22,9 @@ const (
 	Terminating   = "Terminating"
 )
 
-// Kind is the controller of definitions. Those of one group are worked on one after the other: so
-// a name that two ask for at once goes to one of them.
+// Kind is the controller of definitions.
 func Kind() reconcile.Kind {
-	return reconcile.For(v1.CustomResourceDefinition, controller{}, reconcile.Serialize(groupOf))
+	return reconcile.For(v1.CustomResourceDefinition, controller{})
 }
 
 type object = reconcile.Object[Spec, Status]

@@ -2,7 +2,6 @@ package customresourcedefinition
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -45,18 +44,7 @@ func judgeAmong(d *object, all []*api.Object) naming.Verdict {
 
 func asked(d *object) naming.Definition {
 	return naming.Definition{
-		Name: d.Name, Group: d.Spec.Group, Created: d.Meta.CreationTimestamp.Unix(), Revision: d.Meta.ResourceVersion,
+		Name: d.Name, Group: d.Spec.Group, Revision: d.Meta.ResourceVersion,
 		Wanted: d.Spec.Names, Accepted: d.Status.AcceptedNames,
 	}
-}
-
-// groupOf is the group whose names the definition takes from.
-func groupOf(obj *api.Object) string {
-	var spec struct {
-		Group string `json:"group"`
-	}
-	if json.Unmarshal(obj.Spec, &spec) != nil {
-		return obj.Name
-	}
-	return spec.Group
 }

@@ -3,7 +3,8 @@
 //
 // Who has a name keeps it: those of status.acceptedNames stay with their
 // definition until it asks for others. Among definitions that nobody has judged
-// yet the older one goes first. The rules are those of Kubernetes. The package is
+// yet the one that was written first goes first, in the one order of revisions: two that are judged
+// at once by compare-and-swap on what was read can't both be given a name. The rules are those of Kubernetes. The package is
 // pure, so that the server, which serves a kind at once, and the controller, which writes the
 // verdict down, agree without asking each other.
 package naming
@@ -38,8 +39,7 @@ func (n Names) WithDefaults() Names {
 type Definition struct {
 	Name     string // of the object
 	Group    string
-	Created  int64  // seconds since 1970
-	Revision string // its resourceVersion: tells the older of two of one second
+	Revision string // its resourceVersion: the smaller one was written first
 	Wanted   Names
 	Accepted Names // the zero value when nobody has judged yet
 }
@@ -58,7 +58,7 @@ func (v Verdict) Accepted() bool { return v.Reason == "" }
 func Judge(definitions []Definition) map[string]Verdict {
 	all := slices.Clone(definitions)
 	slices.SortFunc(all, func(a, b Definition) int {
-		return cmp.Or(cmp.Compare(a.Created, b.Created), cmp.Compare(len(a.Revision), len(b.Revision)), cmp.Compare(a.Revision, b.Revision), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(len(a.Revision), len(b.Revision)), cmp.Compare(a.Revision, b.Revision), cmp.Compare(a.Name, b.Name))
 	})
 	claims := register{}
 	for _, d := range all {

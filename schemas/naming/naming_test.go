@@ -14,7 +14,7 @@ func names(plural, kind string, short ...string) naming.Names {
 
 // definition asks for names; the later ones are younger.
 func definition(age int64, n naming.Names) naming.Definition {
-	return naming.Definition{Name: n.Plural + ".example.org", Group: "example.org", Created: age, Wanted: n}
+	return naming.Definition{Name: n.Plural + ".example.org", Group: "example.org", Revision: fmt.Sprint(age), Wanted: n}
 }
 
 func accepted(d naming.Definition) naming.Definition {
@@ -28,7 +28,7 @@ func verdict(v naming.Verdict) string {
 }
 
 func TestNames(t *testing.T) {
-	gears, cogs := definition(1, names("gears", "Gear", "g")), definition(2, names("cogs", "Cog", "c"))
+	gears, cogs := definition(9, names("gears", "Gear", "g")), definition(10, names("cogs", "Cog", "c"))
 	const gearsFree, cogsFree = "gears,gear,Gear,GearList g:  ", "cogs,cog,Cog,CogList c:  "
 	with := func(d naming.Definition, n naming.Names) naming.Definition { d.Wanted = n; return d }
 	for _, c := range []struct {
