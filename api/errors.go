@@ -14,6 +14,8 @@ var (
 	ErrForbidden = errors.New("forbidden")
 	// ErrUnavailable: what keeps the objects can't be reached now. Nothing was changed; try again later.
 	ErrUnavailable = errors.New("the store can not be reached now")
+	// ErrUnreadable: the object is there, but what is stored of it does not open. It can be deleted, and nothing else.
+	ErrUnreadable = errors.New("can not be read")
 	// ErrAhead: the caller asked for a revision that the store has not reached.
 	ErrAhead = errors.New("the requested revision is ahead of the store")
 	// ErrUnknownOutcome: the write may or may not have happened; read before trying again.

@@ -112,6 +112,8 @@ func statusError(err error, i *info) apierrors.APIStatus {
 		return unknownOutcome(i.verb)
 	case errors.Is(err, api.ErrUnavailable):
 		return unavailable(api.ErrUnavailable.Error())
+	case errors.Is(err, api.ErrUnreadable):
+		return apierrors.NewInternalError(err)
 	case errors.Is(err, errTooLarge):
 		return apierrors.NewRequestEntityTooLargeError(err.Error())
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -41,6 +41,6 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), keysCommand())
+	root.AddCommand(serveCommand(), keysCommand(), secretsCommand())
 	return root
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -33,6 +34,9 @@ type options struct {
 	tlsKey      string
 	tlsSelf     bool
 	server      string
+	sealing     sealingOptions
+	auditKept   time.Duration
+	versions    time.Duration
 	serverCA    string
 	proxies     []string
 	trusted     []netip.Prefix // of proxies
@@ -80,6 +84,9 @@ kubectl take it with --kubeconfig.`,
 	f.StringVar(&o.serverCA, "server-ca", "", "file with the authority (PEM) of --server's certificate (default: the system's)")
 	f.StringSliceVar(&o.proxies, "trusted-proxies", nil, "addresses or networks (10.0.0.0/8) of proxies that may say in X-Forwarded-For whom a call comes from, for the audit log")
 	o.identity.addFlags(f)
+	o.sealing.addFlags(f)
+	f.DurationVar(&o.auditKept, "audit-retention", 400*24*time.Hour, "how long audit records are kept; they are dropped by the week")
+	f.DurationVar(&o.versions, "history-retention", 90*24*time.Hour, "how long the history of an object is kept after it was deleted")
 	return c
 }
 
@@ -127,6 +134,9 @@ func (o *options) check() error {
 	o.dataDir = dir
 	if err := o.checkProxies(); err != nil {
 		return err
+	}
+	if o.auditKept < 24*time.Hour || o.versions < time.Hour {
+		return fmt.Errorf("--audit-retention is at least 24h, --history-retention at least 1h")
 	}
 	return o.checkListen()
 }

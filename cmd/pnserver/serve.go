@@ -129,7 +129,14 @@ func (p *process) openStore(ctx context.Context) error {
 			return fmt.Errorf("private PostgreSQL: %w", err)
 		}
 	}
-	database, err := postgres.Open(ctx, postgres.Config{DSN: dsn, ListenDSN: p.listenURL, Log: p.log, Registerer: p.registry})
+	keys, err := p.sealing.source(p.dataDir)
+	if err != nil {
+		return err
+	}
+	database, err := postgres.Open(ctx, postgres.Config{
+		DSN: dsn, ListenDSN: p.listenURL, Log: p.log, Registerer: p.registry,
+		AuditKept: p.auditKept, VersionsKept: p.versions, Keys: keys, Sealed: sealedKinds(),
+	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", flag, err)
 	}

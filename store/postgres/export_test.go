@@ -57,3 +57,6 @@ func (s *Store) Queued() int {
 	defer s.writer.mu.Unlock()
 	return len(s.writer.queue)
 }
+
+// Prune does what is done every hour.
+func (s *Store) Prune(ctx context.Context) error { return s.pruner.prune(ctx) }

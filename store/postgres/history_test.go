@@ -123,3 +123,28 @@ func TestOldHistoryIsDroppedAndExpires(t *testing.T) {
 		t.Fatalf("%d partitions are left", n)
 	}
 }
+
+// The versions of an object stay as long as it lives and for a while after, however old they are.
+func TestVersionsAreKeptForAWhileAfterTheObject(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	s := open(t, dsn)
+	ctx, ok := t.Context(), must(t)
+	a, b := ok(s.Create(ctx, object("a"))), ok(s.Create(ctx, object("b")))
+	ok(s.Update(ctx, changed(a, 1, nil)))
+	pgtest.Exec(t, dsn, `UPDATE versions SET at = at - interval '1 year'`)
+	ok(s.Delete(ctx, b.Key(), store.Preconditions{}))
+	versions := func(o *api.Object, want int) {
+		t.Helper()
+		if err := s.Prune(ctx); err != nil {
+			t.Fatal(err)
+		}
+		h, err := s.History(ctx, o.Key())
+		if len(h) != want || (want == 0) != errors.Is(err, api.ErrNotFound) {
+			t.Fatalf("%d versions of %s, %v", len(h), o.Name, err)
+		}
+	}
+	versions(b, 1)
+	pgtest.Exec(t, dsn, `UPDATE versions SET gone_at = gone_at - interval '91 days'`)
+	versions(b, 0)
+	versions(a, 2)
+}

@@ -109,7 +109,7 @@ func (p *partitions) create(ctx context.Context, tx pgx.Tx, n store.Revision) er
 	return nil
 }
 
-// compact drops the ranges that nobody may ask for any more, and the specs of objects that are long gone.
+// compact drops the ranges that nobody may ask for any more.
 func (p *partitions) compact(ctx context.Context, tx pgx.Tx, there map[store.Revision]bool, v store.Revision) error {
 	dropped := false
 	for n := range there {
@@ -131,11 +131,6 @@ func (p *partitions) compact(ctx context.Context, tx pgx.Tx, there map[store.Rev
 			SELECT min(substring(c.relname FROM 'changes_(\d+)')::bigint) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 			WHERE i.inhparent = 'changes'::regclass) + $1`, p.history.reach); err != nil {
 		return fmt.Errorf("move the floor of history: %w", err)
-	}
-	if _, err := tx.Exec(ctx, `
-		DELETE FROM versions v WHERE at < now() - interval '90 days' AND NOT EXISTS (
-			SELECT FROM objects o WHERE o.kind = v.kind AND o.ns = v.ns AND o.name = v.name AND o.uid = v.uid)`); err != nil {
-		return fmt.Errorf("drop old versions: %w", err)
 	}
 	return nil
 }

@@ -25,7 +25,8 @@ func (p *Private) launch() error {
 	defer log.Close()
 	cmd := p.account.command(p.programs.program("postgres"), "-D", p.data,
 		"-c", "listen_addresses=", "-c", "unix_socket_directories="+p.socket, "-c", "unix_socket_permissions=0700",
-		"-c", "port=5432", "-c", "jit=off", "-c", "cluster_name=powernode", "-c", "logging_collector=off")
+		"-c", "port=5432", "-c", "jit=off", "-c", "cluster_name=powernode", "-c", "logging_collector=off",
+		"-c", "log_parameter_max_length=0", "-c", "log_parameter_max_length_on_error=0")
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the server: %w", err)

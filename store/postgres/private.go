@@ -54,6 +54,24 @@ func StartPrivate(ctx context.Context, dir string, log *slog.Logger) (*Private, 
 	return p, nil
 }
 
+// RunningPrivate is how to connect to the private server of a directory, whoever
+// started it; it is false when none runs there.
+func RunningPrivate(dir string) (dsn string, running bool) {
+	p := &Private{}
+	var err error
+	if p.account, err = findAccount(); err != nil {
+		return "", false
+	}
+	if p.home, err = p.account.home(dir); err != nil {
+		return "", false
+	}
+	p.data = filepath.Join(p.home, "data")
+	if p.socket, err = p.account.socketDir(p.home); err != nil || !p.running() {
+		return "", false
+	}
+	return p.DSN(), true
+}
+
 // place finds programs, user and directories, and locks the directory.
 func (p *Private) place(dir string) (err error) {
 	if p.account, err = findAccount(); err != nil {

@@ -50,11 +50,11 @@ type unreadable struct {
 
 // Error names the object.
 func (u *unreadable) Error() string {
-	return fmt.Sprintf("%s can not be read at revision %d: %v", u.key, u.at, u.err)
+	return fmt.Sprintf("%s %v at revision %d: %v", u.key, api.ErrUnreadable, u.at, u.err)
 }
 
-// Unwrap implements errors.Unwrap.
-func (u *unreadable) Unwrap() error { return u.err }
+// Unwrap lets errors.Is see what it is, and why.
+func (u *unreadable) Unwrap() []error { return []error{api.ErrUnreadable, u.err} }
 
 // remains is what is known of the object without its document: enough to delete it.
 func (u *unreadable) remains() *api.Object {

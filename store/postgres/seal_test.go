@@ -136,7 +136,7 @@ func TestATamperedRowNamesItsObject(t *testing.T) {
 			pgtest.Exec(t, dsn, tampering)
 			after := openWith(t, sealing(dsn, file))
 			_, err := after.Get(ctx, a.Key())
-			if err == nil || errors.Is(err, api.ErrNotFound) || !strings.Contains(err.Error(), "Secret/default/a") || strings.Contains(err.Error(), "hunter") {
+			if !errors.Is(err, api.ErrUnreadable) || errors.Is(err, api.ErrNotFound) || !strings.Contains(err.Error(), "Secret/default/a") || strings.Contains(err.Error(), "hunter") {
 				t.Fatalf("read the tampered one: %v", err)
 			}
 			if _, again := after.Create(ctx, secret("a", "x")); again == nil || again.Error() != err.Error() {

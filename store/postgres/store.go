@@ -34,6 +34,8 @@ type Config struct {
 	Registerer prometheus.Registerer
 	// AuditKept is how long audit records are kept at least, 400 days when 0. They are dropped by the week.
 	AuditKept time.Duration
+	// VersionsKept is how long the generations of a spec are kept after their object is gone, 90 days when 0.
+	VersionsKept time.Duration
 	// Keys has the keys that the kinds of Sealed are encrypted with; nothing is when it is nil.
 	Keys   seal.Source
 	Sealed []string // qualified kinds
@@ -64,6 +66,7 @@ type Store struct {
 	parts   *partitions
 	weeks   *weeks
 	sealer  *sealer
+	pruner  *pruner
 	metrics *metrics
 	tasks   *Tasks
 	logs    *Logs
@@ -115,6 +118,9 @@ func (c Config) complete() Config {
 	}
 	if c.AuditKept == 0 {
 		c.AuditKept = 400 * 24 * time.Hour
+	}
+	if c.VersionsKept == 0 {
+		c.VersionsKept = 90 * 24 * time.Hour
 	}
 	if c.leaseTime == 0 {
 		c.leaseTime = runner.LeaseTime
@@ -175,6 +181,7 @@ func (s *Store) assemble() {
 	s.metrics = newMetrics(s.config.Registerer, &s.hub)
 	s.parts = &partitions{pool: s.pool, history: s.config.history, log: s.config.Log, wake: make(chan struct{}, 1)}
 	s.sealer = newSealer(s.pool, s.config, s.metrics)
+	s.pruner = &pruner{pool: s.pool, keep: s.config.VersionsKept, log: s.config.Log}
 	s.weeks = &weeks{pool: s.pool, keep: s.config.AuditKept, log: s.config.Log, note: s.Audit().Append}
 	s.writer = newBatcher(s)
 	s.follow = newFollower(s)
@@ -191,7 +198,7 @@ func (s *Store) assemble() {
 func (s *Store) start(ctx context.Context) {
 	ctx, s.stop = context.WithCancel(ctx)
 	for _, run := range []func(context.Context){
-		s.writer.run, s.follow.run, s.fresh.run, s.listen.run, s.parts.run, s.weeks.run, s.tasks.expireLeases,
+		s.writer.run, s.follow.run, s.fresh.run, s.listen.run, s.parts.run, s.weeks.run, s.pruner.run, s.tasks.expireLeases,
 	} {
 		s.running.Go(func() { run(ctx) })
 	}
