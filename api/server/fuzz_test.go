@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/powernode/powernode/api"
@@ -47,6 +48,53 @@ func FuzzListOptions(f *testing.F) {
 			o.FieldSelector.Matches(kind.FieldSet(obj))
 		}
 	})
+}
+
+// FuzzWebSocketProtocols: any header is taken apart or refused, and a token is only what was sent as one.
+func FuzzWebSocketProtocols(f *testing.F) {
+	f.Add("base64url.bearer.authorization.k8s.io.YWJj, v1.powernode.io")
+	f.Add(" , base64url.bearer.authorization.k8s.io.,x")
+	f.Fuzz(func(t *testing.T, header string) {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set(protocolHeader, header)
+		offered, token, err := subprotocols(r)
+		if token != "" && (err != nil || !strings.Contains(header, tokenProtocol)) || token != "" && len(offered) == 0 {
+			t.Errorf("%q gave %q, %q, %v", header, offered, token, err)
+		}
+	})
+}
+
+// FuzzPath: a path is taken apart so that its parts make it again.
+func FuzzPath(f *testing.F) {
+	f.Add("/api/v1/watch/namespaces/default/pods/p")
+	f.Add("/apis/test.powernode.io/v1/namespaces/default/widgets/a/status/x/y/")
+	f.Fuzz(func(t *testing.T, path string) {
+		p, ok := parsePath(path)
+		if !ok || p.resource == "" || strings.Contains(path, "//") { // which name nothing
+			return
+		}
+		again, ok := parsePath(p.path())
+		if !ok || again != p {
+			t.Errorf("%q gave %+v, and that %+v", path, p, again)
+		}
+	})
+}
+
+// path is the path that names the target.
+func (t target) path() string {
+	path := groupVersion{t.group, t.version}.path()
+	if t.watching {
+		path += "/watch"
+	}
+	if t.namespace != "" {
+		path += "/namespaces/" + t.namespace
+	}
+	for _, part := range []string{t.resource, t.name, t.subresource, t.rest} {
+		if part != "" {
+			path += "/" + part
+		}
+	}
+	return "/" + path
 }
 
 // FuzzPatch: a patch gives a JSON document or an error.
