@@ -91,7 +91,7 @@ func TestStreamsEndWithTheRightToReadThem(t *testing.T) {
 	kept.next("ADDED")
 }
 
-// A stream that was let in just before its right went ends too.
+// Nothing tells when a token ends: those who have a stream open are asked again.
 func TestAStreamEndsWhenItsTokenDoes(t *testing.T) {
 	var revoked atomic.Bool
 	h := start(t, func(c *server.Config) {
