@@ -1,8 +1,6 @@
 package server
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"mime"
@@ -12,7 +10,6 @@ import (
 	"github.com/labstack/echo/v4"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/yaml"
 )
 
 const (
@@ -75,19 +72,4 @@ func (s *Server) jsonBody(c echo.Context, gvk schema.GroupVersionKind) (data []b
 		return nil, nil, unsupportedMedia(c.Request(), mediaJSON, mediaYAML, mediaProto)
 	}
 	return nil, nil, unsupportedMedia(c.Request(), mediaJSON, mediaYAML)
-}
-
-// yamlJSON is a YAML document as JSON; it may also be JSON already.
-func yamlJSON(body []byte) (data []byte, repeated []string, err error) {
-	if bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) && json.Valid(body) {
-		return body, nil, nil
-	}
-	if data, err = yaml.YAMLToJSONStrict(body); err == nil {
-		return data, nil, nil
-	}
-	lenient, lenientErr := yaml.YAMLToJSON(body)
-	if lenientErr != nil {
-		return nil, nil, apierrors.NewBadRequest(fmt.Sprintf("read YAML body: %v", lenientErr))
-	}
-	return lenient, []string{err.Error()}, nil
 }

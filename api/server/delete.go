@@ -15,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/yaml"
 
 	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/store"
@@ -175,7 +174,10 @@ func (s *Server) deleteOptions(r *request) (*metav1.DeleteOptions, error) {
 		}
 		err = json.Unmarshal(body, o)
 	case mediaType(r.http) == mediaYAML:
-		err = yaml.Unmarshal(body, o)
+		if body, _, err = yamlJSON(body); err != nil {
+			return nil, err
+		}
+		err = json.Unmarshal(body, o)
 	case mediaType(r.http) != mediaJSON:
 		return nil, unsupportedMedia(r.http, mediaJSON, mediaYAML, mediaProto)
 	default:
