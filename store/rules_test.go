@@ -163,10 +163,10 @@ func TestAnUpdateTakesManagedFields(t *testing.T) {
 	o := old.Clone()
 	at := metav1.NewTime(now)
 	o.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "ann", Operation: "Apply", Time: &at, Subresource: "status",
-		FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{}}`)}}}
+		FieldsV1: metav1.NewFieldsV1(`{"f:spec":{}}`)}}
 	got, err := store.Update(old, o)
 	if err != nil || got.Type != store.Modified || got.New.Generation != 1 || got.Version || len(got.New.ManagedFields) != 1 ||
-		got.New.ManagedFields[0].Subresource != "status" || string(got.New.ManagedFields[0].FieldsV1.Raw) != `{"f:spec":{}}` {
+		got.New.ManagedFields[0].Subresource != "status" || got.New.ManagedFields[0].FieldsV1.GetRawString() != `{"f:spec":{}}` {
 		t.Fatalf("%+v, %v", got.New, err)
 	}
 	again, err := store.Update(got.At(8).New, got.New.Clone())

@@ -4,8 +4,8 @@ import (
 	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/api/validation"
-	"k8s.io/apimachinery/pkg/api/validation/path"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -94,7 +94,7 @@ func validateBinding(ref rbacv1.RoleRef, subjects []rbacv1.Subject, namespaced b
 	if ref.Name == "" {
 		problems = append(problems, field.Required(at.Child("name"), ""))
 	}
-	for _, problem := range path.ValidatePathSegmentName(ref.Name, false) {
+	for _, problem := range content.IsPathSegmentName(ref.Name) {
 		problems = append(problems, field.Invalid(at.Child("name"), ref.Name, problem))
 	}
 	for i, s := range subjects {

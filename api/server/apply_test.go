@@ -23,7 +23,7 @@ func (h *harness) apply(manager, name, fields, more string) answer {
 func owners(obj *api.Object) map[string]string {
 	all := map[string]string{}
 	for _, e := range obj.ManagedFields {
-		all[strings.TrimSuffix(fmt.Sprintf("%s %s %s", e.Manager, e.Operation, e.Subresource), " ")] = string(e.FieldsV1.Raw)
+		all[strings.TrimSuffix(fmt.Sprintf("%s %s %s", e.Manager, e.Operation, e.Subresource), " ")] = e.FieldsV1.GetRawString()
 	}
 	return all
 }
@@ -222,7 +222,7 @@ func TestAnAccountThatCannotBeReadDoesNotBlockWrites(t *testing.T) {
 	h.widget("a", 1)
 	spoil := func() {
 		bad := h.get(widgets + "/a").object(t).Clone()
-		bad.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "x", Operation: "Guess", FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"what":1}`)}}}
+		bad.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "x", Operation: "Guess", FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(`{"what":1}`)}}
 		if _, err := h.store.Update(t.Context(), bad); err != nil {
 			t.Fatal(err)
 		}

@@ -72,14 +72,16 @@ func TestDynamicAndControllerClientsApply(t *testing.T) {
 		t.Fatal(err)
 	}
 	obj := fleet(map[string]any{"ports": []any{map[string]any{"number": int64(2)}}})
-	if err := c.Patch(t.Context(), obj, client.Apply, client.FieldOwner("controller")); err != nil { //nolint:staticcheck // the older form is in wide use
+	//lint:ignore SA1019 the older form is in wide use
+	if err := c.Patch(t.Context(), obj, client.Apply, client.FieldOwner("controller")); err != nil {
 		t.Fatal(err)
 	}
 	if ports, _, _ := unstructured.NestedSlice(obj.Object, "spec", "ports"); len(ports) != 2 || obj.GetGeneration() != 2 {
 		t.Fatalf("got %v", obj)
 	}
 	conflicting := fleet(map[string]any{"ships": int64(3)})
-	if err := c.Patch(t.Context(), conflicting, client.Apply, client.FieldOwner("controller")); !apierrors.IsConflict(err) { //nolint:staticcheck // as above
+	//lint:ignore SA1019 as above
+	if err := c.Patch(t.Context(), conflicting, client.Apply, client.FieldOwner("controller")); !apierrors.IsConflict(err) {
 		t.Fatalf("got %v", err)
 	}
 	if err := c.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(fleet(map[string]any{"ships": int64(3)})), client.FieldOwner("controller"), client.ForceOwnership); err != nil {
@@ -88,7 +90,8 @@ func TestDynamicAndControllerClientsApply(t *testing.T) {
 	status := fleet(nil)
 	delete(status.Object, "spec")
 	status.Object["status"] = map[string]any{"ships": int64(3)}
-	if err := c.Status().Patch(t.Context(), status, client.Apply, client.FieldOwner("controller")); err != nil { //nolint:staticcheck // as above
+	//lint:ignore SA1019 as above
+	if err := c.Status().Patch(t.Context(), status, client.Apply, client.FieldOwner("controller")); err != nil {
 		t.Fatal(err)
 	}
 	live := h.get(fleets + "/a").object(t)

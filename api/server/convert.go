@@ -32,12 +32,7 @@ func (o objects) plain() bool {
 	return !o.custom && o.kind.Stored == o.kind.Key() && o.kind.StoredVersion == o.kind.APIVersion()
 }
 
-// fromStored is a stored object as it is served: the same pointer for the same object, mostly.
-func (r *request) fromStored(obj *api.Object) *api.Object { return r.objects.from(obj) }
-
-// toStored is a served object as it is stored.
-func (r *request) toStored(obj *api.Object) *api.Object { return r.objects.to(obj) }
-
+// from is a stored object as it is served: the same pointer for the same object, mostly.
 func (o objects) from(obj *api.Object) *api.Object {
 	if obj == nil || o.plain() {
 		return obj
@@ -50,6 +45,7 @@ func (o objects) from(obj *api.Object) *api.Object {
 	})
 }
 
+// to is a served object as it is stored.
 func (o objects) to(obj *api.Object) *api.Object {
 	if obj == nil || o.kind.Stored == o.kind.Key() && obj.APIVersion == o.kind.StoredVersion {
 		return obj

@@ -148,14 +148,17 @@ func (r *request) propagation(o *metav1.DeleteOptions) metav1.DeletionPropagatio
 	switch {
 	case r.kind.Stored == kindEvent:
 		return metav1.DeletePropagationBackground
-	case o.OrphanDependents != nil && *o.OrphanDependents:
-		return metav1.DeletePropagationOrphan
-	case o.OrphanDependents != nil:
-		return metav1.DeletePropagationBackground
 	case o.PropagationPolicy != nil:
 		return *o.PropagationPolicy
 	}
-	return ""
+	//lint:ignore SA1019 what a client says is heard, however old its words are
+	switch orphan := o.OrphanDependents; {
+	case orphan == nil:
+		return ""
+	case *orphan:
+		return metav1.DeletePropagationOrphan
+	}
+	return metav1.DeletePropagationBackground
 }
 
 // deleteOptions come in the body, or in the query when there is none.
@@ -209,6 +212,7 @@ func queryDeleteOptions(q url.Values, o *metav1.DeleteOptions) error {
 		if err != nil {
 			return fmt.Errorf("orphanDependents: %q is neither true nor false", v)
 		}
+		//lint:ignore SA1019 as in propagation
 		o.OrphanDependents = &orphan
 	}
 	if v := q.Get("gracePeriodSeconds"); v != "" {

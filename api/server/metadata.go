@@ -3,8 +3,8 @@ package server
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/api/validation"
-	"k8s.io/apimachinery/pkg/api/validation/path"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/powernode/powernode/api"
@@ -17,7 +17,7 @@ func validateMeta(kind *schemas.Kind, old, obj *api.Object) field.ErrorList {
 	name := validation.NameIsDNSSubdomain
 	switch {
 	case kind.PathNames:
-		name = path.ValidatePathSegmentName
+		name = func(name string, _ bool) []string { return content.IsPathSegmentName(name) }
 	case kind.Group == "" && kind.Kind == kindNamespace:
 		name = validation.ValidateNamespaceName
 	}

@@ -127,5 +127,5 @@ func sameEntry(a, b metav1.ManagedFieldsEntry) bool {
 	if a != b || (fieldsA == nil) != (fieldsB == nil) {
 		return false
 	}
-	return fieldsA == nil || api.SameJSON(fieldsA.Raw, fieldsB.Raw)
+	return fieldsA == nil || api.SameJSON(fieldsA.GetRawBytes(), fieldsB.GetRawBytes())
 }

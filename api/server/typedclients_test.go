@@ -40,11 +40,11 @@ func TestTypedClientsOfAllGroups(t *testing.T) {
 	if _, err = c.CoordinationV1().Leases("default").Update(t.Context(), lease, metav1.UpdateOptions{}); !apierrors.IsInvalid(err) {
 		t.Fatalf("got %v", err)
 	}
-	account, err := c.CoreV1().ServiceAccounts("default").Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: meta, Secrets: []corev1.ObjectReference{{Name: "a"}}}, metav1.CreateOptions{})
+	_, err = c.CoreV1().ServiceAccounts("default").Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: meta, Secrets: []corev1.ObjectReference{{Name: "a"}}}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	account, err = c.CoreV1().ServiceAccounts("default").Patch(t.Context(), "x", types.StrategicMergePatchType, []byte(`{"secrets":[{"name":"b"}]}`), metav1.PatchOptions{})
+	account, err := c.CoreV1().ServiceAccounts("default").Patch(t.Context(), "x", types.StrategicMergePatchType, []byte(`{"secrets":[{"name":"b"}]}`), metav1.PatchOptions{})
 	if err != nil || len(account.Secrets) != 2 {
 		t.Fatalf("got %v, %v", account, err)
 	}

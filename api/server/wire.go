@@ -94,9 +94,8 @@ type sse struct {
 	*lines
 	beat time.Duration
 
-	mu    sync.Mutex // beats come from beside the watch
-	stop  func()
-	quiet bool // nothing was sent since the last beat
+	mu   sync.Mutex // beats come from beside the watch
+	stop func()
 }
 
 // sseRetry has the browser come back after two seconds when the stream ends.

@@ -16,7 +16,7 @@ func TestCreateFillsInWhatTheServerKnows(t *testing.T) {
 		len(got.ManagedFields) != 1 || got.ManagedFields[0].Manager != "Go-http-client" || got.ResourceVersion == "" || got.Namespace != "default" || got.APIVersion != "test.powernode.io/v1" || len(got.Status) > 0 {
 		t.Errorf("got %+v", got)
 	}
-	contains(t, "owners", string(got.ManagedFields[0].FieldsV1.Raw), `{"f:spec":{".":{},"f:colour":{},"f:parts":{},"f:size":{}}}`)
+	contains(t, "owners", got.ManagedFields[0].FieldsV1.GetRawString(), `{"f:spec":{".":{},"f:colour":{},"f:parts":{},"f:size":{}}}`)
 	contains(t, "defaults", string(got.Spec), `"colour":"red"`, `"count":1`)
 }
 

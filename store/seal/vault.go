@@ -65,7 +65,7 @@ func (v *Vault) New(ctx context.Context) (Key, []byte, error) {
 		return Key{}, nil, err
 	}
 	if !strings.HasPrefix(wrapped, "vault:") {
-		return Key{}, nil, fmt.Errorf("%v: what it wrapped does not begin with vault:", v)
+		return Key{}, nil, fmt.Errorf("%v: what it wrapped has no prefix vault:, so it is not Vault's", v)
 	}
 	return key, []byte(wrapped), nil
 }

@@ -105,7 +105,7 @@ var auditRules = []auditRule{
 		if err != nil {
 			t.Fatal(err)
 		}
-		c = update(t, s, with(c, label("un", "audited")))
+		update(t, s, with(c, label("un", "audited")))
 		d, err := s.Delete(t.Context(), a.Key(), store.Preconditions{}, noted("delete"))
 		if err != nil {
 			t.Fatal(err)
