@@ -61,7 +61,7 @@ func TestRulesAreKept(t *testing.T) {
 		"a value of a map":              {"", "{notes: {a: B}}", []string{`spec.notes[a]: Invalid value: "B": lower case`}},
 		"an item by its key":            {"{people: [{name: ada, age: 3}, {name: bob, age: 9}]}", "{people: [{name: bob, age: 9}, {name: ada, age: 2}]}", []string{"spec.people[1]: Invalid value: nobody grows younger"}},
 		"an item that is new":           {"{people: [{name: ada, age: 3}]}", "{people: [{name: bob, age: 2}]}", nil},
-		"no rules for a wrong document": {"", "{min: 3, max: many}", []string{`spec.max: Invalid value: "many": must be of type integer, not string`, notChecked}},
+		"no rules for a wrong document": {"", "{min: 3, max: many}", []string{`spec.max: Invalid value: "many": must be of type integer, not string`}},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			doc := document(t, k, "spec: "+test.doc)
@@ -77,8 +77,6 @@ func TestRulesAreKept(t *testing.T) {
 		})
 	}
 }
-
-const notChecked = "<nil>: Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"
 
 func TestRulesThatCannotBeAreRefusedWithTheirPath(t *testing.T) {
 	const node = "spec.versions[0].schema.openAPIV3Schema.properties[spec]"

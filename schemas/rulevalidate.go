@@ -47,13 +47,13 @@ func brokenDefaults(at *field.Path, s *Schema) (problems field.ErrorList) {
 // broken are the rules that doc, or the change of old to it, breaks. They run
 // within a budget: a rule that needs more ends in an error that says so. They
 // are not asked of a document of another form than the one they were written
-// for.
+// for: what is wrong with the form is what its author has to hear first.
 func (k *Kind) broken(doc, old map[string]any, others field.ErrorList) field.ErrorList {
 	if k.rules == nil {
 		return nil
 	}
 	if slices.ContainsFunc(others, misshapen) {
-		return list(field.Invalid(nil, nil, "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"))
+		return nil
 	}
 	var before any
 	var options []celrules.Option
