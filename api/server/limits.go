@@ -5,15 +5,19 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
 // Limits bounds what clients can ask of a server at once. Answers that last (watches,
-// followed logs) are not counted and have no deadline; nor has what runners do.
+// followed logs) are not counted and have no deadline; nor has what runners do. Members of
+// Masters are not counted, so that they get in when a crowd has taken every place; while
+// one acts as another user, it counts.
 type Limits struct {
 	// Reading and Mutating are how many requests of either sort may be under way; what comes
 	// more is answered with 429 at once. 400 and 200 when 0.
@@ -49,15 +53,17 @@ func (s *Server) limit(next echo.HandlerFunc) echo.HandlerFunc {
 		if open(r.URL.Path) || s.lasts(r) {
 			return next(c)
 		}
-		places := s.limits.mutating
-		if readOnly(r) {
-			places = s.limits.reading
-		}
-		select {
-		case places <- struct{}{}:
-			defer func() { <-places }()
-		default:
-			return apierrors.NewTooManyRequests("the server has as many requests under way as it may have; try again", 1)
+		if !uncounted(c) {
+			places := s.limits.mutating
+			if readOnly(r) {
+				places = s.limits.reading
+			}
+			select {
+			case places <- struct{}{}:
+				defer func() { <-places }()
+			default:
+				return apierrors.NewTooManyRequests("the server has as many requests under way as it may have; try again", 1)
+			}
 		}
 		within, err := s.within(r)
 		if err != nil {
@@ -71,6 +77,11 @@ func (s *Server) limit(next echo.HandlerFunc) echo.HandlerFunc {
 		c.SetRequest(r.WithContext(ctx))
 		return next(c)
 	}
+}
+
+// uncounted reports whether a request needs no place: it comes from one of Masters, as itself.
+func uncounted(c echo.Context) bool {
+	return c.Request().Header.Get(authenticationv1.ImpersonateUserHeader) == "" && slices.Contains(infoOf(c).user.Groups, Masters)
 }
 
 // within is how long the request may take.
