@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
+	coordinationv1 "k8s.io/api/coordination/v1"
 )
 
 // metrics are what the server counts.
@@ -67,16 +68,22 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// levelOf keeps what only reads out of the ordinary log.
+// levelOf keeps out of the ordinary log what only reads, what runners say, and the signs of
+// life that holders of Leases give every few seconds.
 func levelOf(c echo.Context) slog.Level {
 	switch c.Request().Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
 		return slog.LevelDebug
 	}
-	if infoOf(c).resource == runnerResource {
+	i := infoOf(c)
+	if i.resource == runnerResource || renewsLease(i) && c.Response().Status < http.StatusBadRequest {
 		return slog.LevelDebug
 	}
 	return slog.LevelInfo
+}
+
+func renewsLease(i *info) bool {
+	return i.target.group == coordinationv1.GroupName && i.resource == "leases" && (i.verb == "update" || i.verb == "patch")
 }
 
 // recover turns a panic into an internal error, which is logged with its stack.

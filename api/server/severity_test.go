@@ -94,3 +94,28 @@ func TestAServerThatDrainsSaysSo(t *testing.T) {
 		t.Errorf("logged:\n%s", logged)
 	}
 }
+
+// Every holder of a Lease renews it every few seconds: who reads the ordinary log is spared that.
+func TestOnlyTheLifeOfALeaseIsInTheOrdinaryLog(t *testing.T) {
+	h, _, _, logged := startLogged(t)
+	const leases = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
+	h.want(h.post(leases, `{"metadata":{"name":"a"},"spec":{"holderIdentity":"x"}}`), 201)
+	renewed := h.merge(leases+"/a", `{"spec":{"holderIdentity":"y"}}`)
+	h.want(renewed, 200)
+	h.want(h.do("PUT", leases+"/a", strings.Replace(renewed.body, `"y"`, `"z"`, 1)), 200)
+	h.want(h.do("PUT", leases+"/a", `{"metadata":{"name":"a","resourceVersion":"1"}}`), 409)
+	h.want(h.do("DELETE", leases+"/a", ""), 200)
+	for _, want := range []string{"INFO verb=create status=201", "DEBUG verb=patch status=200", "DEBUG verb=update status=200", "INFO verb=update status=409", "INFO verb=delete status=200"} {
+		level, rest, _ := strings.Cut(want, " ")
+		verb, status, _ := strings.Cut(rest, " ")
+		found := func() bool {
+			for line := range strings.Lines(logged.String()) {
+				if strings.Contains(line, "level="+level+" ") && strings.Contains(line, verb+" path="+leases) && strings.Contains(line, status+" ") {
+					return true
+				}
+			}
+			return false
+		}
+		eventually(t, want+" in the log", found)
+	}
+}
