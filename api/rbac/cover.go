@@ -41,6 +41,28 @@ func (p *Policy) Missing(u User, namespace string, wanted []rbacv1.PolicyRule) [
 	return compact(missing)
 }
 
+// MostCovered is the most combinations of verb, group, resource and name that Missing may be asked
+// about: each is looked at alone.
+const MostCovered = 50_000
+
+// TooManyToCover reports whether rules make more than MostCovered combinations. A few kilobytes of
+// lists, multiplied with each other, can make more than a memory holds.
+func TooManyToCover(rules []rbacv1.PolicyRule) bool {
+	total := 0
+	for _, rule := range rules {
+		of := 1
+		for _, n := range []int{len(rule.APIGroups), len(rule.Resources), len(rule.Verbs), max(len(rule.ResourceNames), 1)} {
+			if of *= n; of > MostCovered {
+				return true
+			}
+		}
+		if total += of + len(rule.NonResourceURLs)*len(rule.Verbs); total > MostCovered {
+			return true
+		}
+	}
+	return false
+}
+
 // compact joins rules that differ in nothing but verbs, in the order of their text.
 func compact(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
 	joined := map[string]rbacv1.PolicyRule{}

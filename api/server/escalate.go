@@ -113,6 +113,10 @@ func (g *granting) has(verb, group, resource, name string) bool {
 
 // holds is nil when the user has all the rules, else names those that are missing.
 func (g *granting) holds(rules []rbacv1.PolicyRule) error {
+	if rbac.TooManyToCover(rules) {
+		return apierrors.NewForbidden(g.groupResource(), g.obj.Name,
+			fmt.Errorf("its rules make more than %d combinations of verb, group, resource and name, too many to check at once: split it", rbac.MostCovered))
+	}
 	user := rbacUser(g.user)
 	missing := g.policy.Missing(user, g.target.namespace, rules)
 	if len(missing) == 0 {

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -108,4 +109,25 @@ func TestAnApplyThatCreatesNeedsCreate(t *testing.T) {
 	h.refused(apply(), 403, metav1.StatusReasonForbidden, `User "guest" cannot create resource "widgets" in API group "test.powernode.io" in the namespace "default"`)
 	h.widget("a", 1)
 	h.want(apply(), 200)
+}
+
+func TestRulesThatMultiplyAreNotTakenApart(t *testing.T) {
+	h := start(t)
+	h.bindGuest("default", `[{"verbs":["create"],"apiGroups":["rbac.authorization.k8s.io"],"resources":["roles","rolebindings"]}]`)
+	list := func(n int) string {
+		var words []string
+		for i := range n {
+			words = append(words, fmt.Sprintf("%q", fmt.Sprint("w", i)))
+		}
+		return "[" + strings.Join(words, ",") + "]"
+	}
+	huge := fmt.Sprintf(`{"metadata":{"name":"huge"},"rules":[{"verbs":%[1]s,"apiGroups":%[1]s,"resources":%[1]s,"resourceNames":%[1]s}]}`, list(2000))
+	many := `{"metadata":{"name":"many"},"rules":[` + strings.Repeat(`{"verbs":`+list(200)+`,"apiGroups":[""],"resources":`+list(200)+`},`, 2)
+	many = strings.TrimSuffix(many, ",") + `]}`
+	for _, body := range []string{huge, many} {
+		h.refused(h.post(roles, body, as(guestToken)...), 403, metav1.StatusReasonForbidden, "too many to check at once")
+	}
+	h.want(h.post(roles, huge), 201) // those who may do everything need no check
+	binding := `{"metadata":{"name":"b"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"huge"}}`
+	h.refused(h.post(roleBindings, binding, as(guestToken)...), 403, metav1.StatusReasonForbidden, "too many to check at once")
 }
