@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/rbac"
 	v1 "github.com/powernode/powernode/api/v1"
 )
 
@@ -60,5 +61,10 @@ func (s *Service) tokenUser(ctx context.Context, token string) (User, bool, erro
 	if !same || obj.DeletionTimestamp != nil || spec.ExpiresAt == nil || !s.now().Before(spec.ExpiresAt.Time) {
 		return User{}, false, nil
 	}
-	return User{Name: spec.User, Groups: spec.Groups, Extra: map[string][]string{TokenExtra: {name}}}, true, nil
+	user := User{Name: spec.User, Groups: spec.Groups, Extra: map[string][]string{TokenExtra: {name}}}
+	if namespace, account, ok := rbac.SplitServiceAccountName(spec.User); ok { // ends with the account, as all its tokens do
+		user.UID = status.AccountUID
+		same, err = s.same(ctx, v1.ServiceAccount, namespace, reference{account, status.AccountUID})
+	}
+	return user, same, err
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -38,12 +39,15 @@ func (s *Server) createToken(r *request, obj *api.Object) (*api.Object, error) {
 			return nil, err
 		}
 	}
+	account, err := s.accountOf(r, obj.Name, spec.User)
+	if err != nil {
+		return nil, err
+	}
 	secret, hash := identity.MintToken(obj.Name)
-	var err error
 	if obj.Spec, err = json.Marshal(spec); err != nil {
 		return nil, err
 	}
-	if obj.Status, err = json.Marshal(v1.TokenStatus{Hash: hash}); err != nil {
+	if obj.Status, err = json.Marshal(v1.TokenStatus{Hash: hash, AccountUID: account}); err != nil {
 		return nil, err
 	}
 	created, err := r.objects.Create(r.Context(), obj, r.writing()...)
@@ -95,6 +99,24 @@ func standIns(user User, spec v1.TokenSpec) (needs []*rbac.Attributes) {
 		needs = needs[1:] // the first is about the name
 	}
 	return needs
+}
+
+// accountOf is the uid of the ServiceAccount that a user is, which its Token ends with; empty for others.
+func (s *Server) accountOf(r *request, token, user string) (uid string, err error) {
+	namespace, name, ok := rbac.SplitServiceAccountName(user)
+	if !ok {
+		return "", nil
+	}
+	account, err := s.cfg.Store.Get(r.Context(), api.Key{Kind: v1.ServiceAccount, Namespace: namespace, Name: name})
+	if errors.Is(err, api.ErrNotFound) {
+		return "", apierrors.NewInvalid(r.groupKind(), token, field.ErrorList{
+			field.Invalid(field.NewPath("spec", "user"), user, "must be a service account that exists"),
+		})
+	}
+	if err != nil {
+		return "", err
+	}
+	return string(account.UID), nil
 }
 
 // answerToken is the one answer with the secret. It is encoded for this client alone.

@@ -199,3 +199,27 @@ func TestSecretsOfTokensStayOutOfTheLog(t *testing.T) {
 		t.Error("the log does not tell of the calls")
 	}
 }
+
+func TestTheTokenOfAServiceAccountEndsWithIt(t *testing.T) {
+	h := start(t)
+	const accounts = "/api/v1/namespaces/default/serviceaccounts"
+	h.want(h.post(accounts, `{"metadata":{"name":"robot"}}`), 201)
+	h.bind("", `{"kind":"ServiceAccount","name":"robot","namespace":"default"}`, `[{"verbs":["create"],"apiGroups":["powernode.io"],"resources":["tokens"]}]`)
+	own, _ := secretOf(t, h.want(h.post(tokens, tokenBody("own", `{}`), holding(h.accountToken("robot", `{}`))...), 201))
+	given, _ := secretOf(t, h.want(h.post(tokens, tokenBody("given", `{"user":"system:serviceaccount:default:robot"}`)), 201))
+	for _, secret := range []string{own, given} {
+		if who := h.whoAmI(secret); who.Username != "system:serviceaccount:default:robot" || who.UID == "" {
+			t.Errorf("got %+v", who)
+		}
+	}
+	h.want(h.do("DELETE", accounts+"/robot", ""), 200)
+	h.refused(h.post(tokens, tokenBody("late", `{"user":"system:serviceaccount:default:robot"}`)), 422, metav1.StatusReasonInvalid, "must be a service account that exists")
+	for _, state := range []string{"gone", "another of the same name"} {
+		for _, secret := range []string{own, given} {
+			h.refused(h.get(widgets, holding(secret)...), 401, metav1.StatusReasonUnauthorized, "token")
+		}
+		if state == "gone" {
+			h.want(h.post(accounts, `{"metadata":{"name":"robot"}}`), 201)
+		}
+	}
+}

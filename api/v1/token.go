@@ -17,4 +17,6 @@ type TokenStatus struct {
 	// Token is the secret; it is in the answer to the create and nowhere else.
 	Token string `json:"token,omitempty"`
 	Hash  string `json:"hash,omitempty"`
+	// AccountUID is the uid of the ServiceAccount that the bearer is: the Token ends with it.
+	AccountUID string `json:"accountUID,omitempty"`
 }
