@@ -22,6 +22,7 @@ func (p place) String() string { return p.List() + " (" + p.Origin + ")" }
 type search struct {
 	Found  *place  // nil: none of Looked is there
 	Looked []place // in order
+	Own    place   // the user's own, be it there or not
 }
 
 // Chosen is the place that was found, or where a new configuration would go.
@@ -29,34 +30,36 @@ func (s search) Chosen() place {
 	if s.Found != nil {
 		return *s.Found
 	}
-	for _, p := range s.Looked {
-		if p.Origin == userConfig {
-			return p
-		}
-	}
-	return place{}
+	return s.Own
 }
-
-const userConfig = "your configuration"
 
 // searchConfig finds the kubeconfig when --kubeconfig does not name one: what
 // PNCTL_CONFIG and KUBECONFIG name, the user's own, that of a server that runs
 // here with its default data directory, and that of `make run` in this directory.
 func searchConfig(env func(string) string, home, dir string, exists func(string) bool) search {
-	looked := append(namedPlaces(env),
-		place{Paths: []string{filepath.Join(xdg(env, "XDG_CONFIG_HOME", home, ".config"), "powernode", "config")}, Origin: userConfig},
+	own := place{Paths: []string{filepath.Join(xdg(env, "XDG_CONFIG_HOME", home, ".config"), "powernode", "config")}, Origin: "your configuration"}
+	looked := append(namedPlaces(env), own,
 		place{Paths: []string{filepath.Join(xdg(env, "XDG_STATE_HOME", home, ".local/state"), "powernode", adminConfig)}, Origin: "written by a server on this machine"},
 		place{Paths: []string{filepath.Join(dir, ".powernode", adminConfig)}, Origin: "written by `make run` in this directory"},
 	)
 	for i, p := range looked {
 		if p.Named || exists(p.Paths[0]) {
-			return search{Found: &looked[i], Looked: looked[:i+1]}
+			return search{Found: &looked[i], Looked: looked[:i+1], Own: own}
 		}
 	}
-	return search{Looked: looked}
+	return search{Looked: looked, Own: own}
 }
 
 const adminConfig = "admin.kubeconfig"
+
+// ofServer reports whether a file is the one that a server writes, and writes anew at each start,
+// under whatever name it was found.
+func ofServer(path string) bool {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	return filepath.Base(path) == adminConfig
+}
 
 func namedPlaces(env func(string) string) []place {
 	var named []place

@@ -14,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
@@ -42,7 +41,8 @@ runs "pnctl credential", which renews the login as long as the provider lets it;
 too. With "--token -" a token is read from standard input.
 
 The server is that of --server, or the one that is in use. Tokens are kept in files that only
-you can read, beside the kubeconfig.`,
+you can read, beside the kubeconfig. The kubeconfig that a server writes for its administrator is
+never changed: the login goes to your own.`,
 		Example: `  pnctl login --server https://powernode.example.com --issuer-url https://id.example.com --client-id powernode
   pnctl token create | pnctl login --token -`,
 		Args: cobra.NoArgs,
@@ -84,6 +84,7 @@ func (o *loginOptions) login(ctx context.Context) error {
 		return err
 	}
 	fmt.Fprintf(o.session.Out, "logged in to %s as %s (context %s in %s)\n", cluster.Server, who, o.name, o.path())
+	o.tellUnused()
 	return nil
 }
 
@@ -105,33 +106,6 @@ func (o *loginOptions) cluster() (*clientcmdapi.Cluster, string, error) {
 	}
 	namespace, _, err := loader.Namespace()
 	return &clientcmdapi.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData, InsecureSkipTLSVerify: config.Insecure, TLSServerName: config.ServerName}, namespace, err
-}
-
-// path is the kubeconfig that is written: one that was named, else the user's own, as those that
-// servers write are theirs.
-func (o *loginOptions) path() string {
-	if *o.session.flags.KubeConfig != "" {
-		return *o.session.flags.KubeConfig
-	}
-	if found := o.session.config.Found; found != nil && found.Named {
-		return found.Paths[0]
-	}
-	for _, p := range o.session.config.Looked {
-		if p.Origin == userConfig {
-			return p.Paths[0]
-		}
-	}
-	return ""
-}
-
-// directory is where tokens are kept.
-func (o *loginOptions) directory() (string, error) {
-	path, err := filepath.Abs(o.path())
-	if err != nil || o.path() == "" {
-		return "", errors.New("there is no place for a kubeconfig: name one by --kubeconfig")
-	}
-	dir := filepath.Join(filepath.Dir(path), "credentials")
-	return dir, os.MkdirAll(dir, 0o700)
 }
 
 // obtained is a login, and what is to be kept of it: in a file, not in the user's entry.
@@ -194,48 +168,6 @@ func whoIs(ctx context.Context, cluster *clientcmdapi.Cluster, bearer string) (s
 		return "", err
 	}
 	return review.Status.UserInfo.Username, nil
-}
-
-// keep writes the context, and makes it the current one.
-func (o *loginOptions) keep(cluster *clientcmdapi.Cluster, user *clientcmdapi.AuthInfo, namespace string) error {
-	return changeConfig(o.path(), func(c *clientcmdapi.Config) {
-		c.Clusters[o.name], c.AuthInfos[o.name] = cluster, user
-		c.Contexts[o.name] = &clientcmdapi.Context{Cluster: o.name, AuthInfo: o.name, Namespace: namespace}
-		c.CurrentContext = o.name
-	})
-}
-
-func changeConfig(path string, change func(*clientcmdapi.Config)) error {
-	config, err := clientcmd.LoadFromFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		config, err = clientcmdapi.NewConfig(), nil
-	}
-	if err != nil {
-		return err
-	}
-	change(config)
-	data, err := clientcmd.Write(*config)
-	if err != nil {
-		return err
-	}
-	return writePrivate(path, data)
-}
-
-// writePrivate replaces a file at once, readable by its owner only from the first byte.
-func writePrivate(path string, data []byte) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name())
-	if _, err := temp.Write(data); err != nil {
-		temp.Close()
-		return err
-	}
-	if err := temp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), path)
 }
 
 func newCmdLogout(s *session) *cobra.Command {

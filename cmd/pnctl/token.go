@@ -56,7 +56,10 @@ func newCmdTokenCreate(f cmdutil.Factory, s *session) *cobra.Command {
 		Long: `Make a token and print it, alone, on standard output.
 
 It lets in whoever makes it, with the same groups, unless --for-user or --group says otherwise;
-for somebody else you need the right to impersonate him. It lasts 30 days, or --ttl.`,
+for somebody else you need the right to impersonate him. It lasts 30 days, or --ttl.
+
+The groups are those of the moment in which the token is made, and it keeps them until it ends: to take
+somebody out of a group, revoke his tokens too. What a group may do can change at any time.`,
 		Example: `  pnctl token create ci --ttl 24h > ci.token
   pnctl token create --for-user jane --group dev --description "Jane's laptop"`,
 		Args: cobra.MaximumNArgs(1),
