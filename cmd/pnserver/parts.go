@@ -70,7 +70,7 @@ func (p *process) api(world *controllers.World, contents store.Blobs) (func(cont
 		Admission:      controllers.Admission(),
 		MayDelete:      namespace.MayDelete,
 		Subresources:   controllers.Subresources(world, p.database),
-		Authenticate:   p.access.authenticate,
+		Identity:       p.known,
 		Registry:       p.registry,
 		Log:            p.log,
 		Ready:          p.database.Ready,
