@@ -155,7 +155,11 @@ func (o *OIDC) user(claims map[string]json.RawMessage) (User, bool) {
 		return User{}, false
 	}
 	name = o.UsernamePrefix + name
-	groups, ok := texts(claims[o.GroupsClaim])
+	var of json.RawMessage
+	if o.GroupsClaim != "" { // a claim can have the empty name
+		of = claims[o.GroupsClaim]
+	}
+	groups, ok := texts(of)
 	if !ok || strings.HasPrefix(name, "system:") {
 		return User{}, false
 	}

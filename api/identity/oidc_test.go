@@ -31,6 +31,7 @@ func TestIDTokens(t *testing.T) {
 		"groups as a string":      {nil, p.Sign(map[string]any{"groups": "dev"}), "oidc:jane dev"},
 		"groups as a number":      {nil, p.Sign(map[string]any{"groups": 7}), ""},
 		"expired":                 {nil, p.Sign(map[string]any{"exp": time.Now().Add(-time.Minute).Unix()}), ""},
+		"groups of no name":       {func(o *identity.OIDC) { o.GroupsClaim = "" }, p.Sign(map[string]any{"": "ops", "groups": "dev"}), "oidc:jane"},
 		"another client's":        {nil, p.Sign(map[string]any{"aud": "other"}), ""},
 		"one of several":          {nil, p.Sign(map[string]any{"aud": []string{"other", "powernode"}}), "oidc:jane"},
 		"another issuer's":        {nil, other.Sign(nil), ""},

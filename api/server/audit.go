@@ -121,9 +121,9 @@ func (t *trail) refused(err error) {
 }
 
 // floods bounds what is recorded of refusals that anybody can cause as fast as he likes.
-type floods struct{ unknown, readers *flood }
+type floods struct{ unknown, readers, crowded *flood }
 
-func newFloods() floods { return floods{newFlood(), newFlood()} }
+func newFloods() floods { return floods{newFlood(), newFlood(), newFlood()} }
 
 // of is the bound for a refusal; nil when there is none.
 func (f floods) of(mutates bool, code int) *flood {
@@ -132,6 +132,8 @@ func (f floods) of(mutates bool, code int) *flood {
 		return f.unknown
 	case code == http.StatusForbidden && !mutates:
 		return f.readers
+	case code == http.StatusTooManyRequests && mutates: // or what is turned away for load would load the store
+		return f.crowded
 	}
 	return nil
 }

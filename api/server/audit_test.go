@@ -351,3 +351,24 @@ func TestCredentialsThatAreMadeAreRecordedAndNotShown(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 }
+
+func TestWhatIsTurnedAwayForLoadIsNoLoadOnTheAudit(t *testing.T) {
+	stuck := &stuckStore{letGo: make(chan struct{})}
+	a := startAudited(t, func(c *server.Config) {
+		stuck.Store, c.Store = c.Store, stuck
+		c.Limits = server.Limits{Mutating: 1}
+	})
+	a.fresh()
+	done := make(chan answer)
+	go func() { done <- a.post(widgets, widgetBody("stuck", 1), counted...) }()
+	eventually(t, "one is under way", func() bool { return stuck.waiting.Load() == 1 })
+	const calls = 300
+	for range calls {
+		a.want(a.post(widgets, widgetBody("a", 1), counted...), 429)
+	}
+	if n := len(a.fresh()); n == 0 || n >= calls {
+		t.Errorf("%d of %d have a record", n, calls)
+	}
+	close(stuck.letGo)
+	a.want(<-done, 201)
+}

@@ -68,6 +68,9 @@ func (s *Server) history(r *request) error {
 		return api.ErrNotFound // replaced by an object without a spec, or between the two reads
 	}
 	if live == nil {
+		if err := s.sameNamespace(r, versions); err != nil {
+			return err
+		}
 		r.warn([]string{fmt.Sprintf("%s %q is deleted: this is what it was", r.kind.Plural, r.target.name)})
 	}
 	if pick == nil {
@@ -78,6 +81,24 @@ func (s *Server) history(r *request) error {
 		return err
 	}
 	return s.answer(r, http.StatusOK, r.past(*chosen))
+}
+
+// sameNamespace is nil when what is deleted was in the namespace that has the name now: one that was made
+// later under the same name may be somebody else's.
+func (s *Server) sameNamespace(r *request, versions []store.Version) error {
+	if !r.kind.Namespaced {
+		return nil
+	}
+	namespace, err := s.cfg.Store.History(r.Context(), api.Key{Kind: kindNamespace, Name: r.target.namespace})
+	switch {
+	case errors.Is(err, api.ErrNotFound): // one without a spec: it is there since before there were any
+		return nil
+	case err != nil:
+		return err
+	case versions[len(versions)-1].Revision < namespace[0].Revision:
+		return api.ErrNotFound
+	}
+	return nil
 }
 
 // past is the object of a version as the API shows it.

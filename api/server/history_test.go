@@ -145,6 +145,26 @@ func TestHistoryOutlivesTheObjectAndSaysSo(t *testing.T) {
 	}
 }
 
+func TestHistoryDoesNotPassToAnotherNamespaceOfTheName(t *testing.T) {
+	h := start(t)
+	const team, path = "/api/v1/namespaces/team", "/apis/test.powernode.io/v1/namespaces/team/widgets"
+	renew := func() {
+		h.want(h.post("/api/v1/namespaces", `{"metadata":{"name":"team"}}`), 201)
+	}
+	renew()
+	h.want(h.post(path, strings.Replace(widgetBody("w", 1), `"namespace":"default"`, `"namespace":"team"`, 1)), 201)
+	h.want(h.do("DELETE", path+"/w", ""), 200)
+	h.want(h.get(path+"/w/history"), 200)
+	h.want(h.do("DELETE", team, ""), 200)
+	h.want(h.put(team+"/finalize", `{"metadata":{"name":"team"},"spec":{}}`), 200)
+	h.want(h.get(team), 404)
+	h.want(h.get(path+"/w/history"), 200) // who may read it in all namespaces
+	renew()
+	for _, query := range []string{"", "?generation=1", "?includeObject=Object"} {
+		h.refused(h.get(path+"/w/history"+query), 404, metav1.StatusReasonNotFound, `"w" not found`)
+	}
+}
+
 func TestHistoryIsListedByDiscoveryForKindsWithASpec(t *testing.T) {
 	h := start(t)
 	if list := h.want(h.get("/apis/test.powernode.io/v1"), 200); !strings.Contains(list.body,
