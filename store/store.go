@@ -15,6 +15,7 @@ import (
 	"context"
 	"iter"
 	"strconv"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/fields"
@@ -187,7 +188,11 @@ type Write struct {
 }
 
 // By names who is writing; it is kept with the version of the spec.
-func By(who string) WriteOption { return func(w *Write) { w.By = who } }
+// What no text can hold, which a name from outside may have, is replaced in it.
+func By(who string) WriteOption {
+	who = strings.ReplaceAll(strings.ToValidUTF8(who, "\ufffd"), "\x00", "\ufffd")
+	return func(w *Write) { w.By = who }
+}
 
 // DryRun does all that the write would do, checks included, and stores nothing.
 func DryRun() WriteOption { return func(w *Write) { w.DryRun = true } }

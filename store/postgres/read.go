@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -65,6 +67,9 @@ func (s *Store) Revision(ctx context.Context) (store.Revision, error) {
 
 // History implements store.Store.
 func (s *Store) History(ctx context.Context, key api.Key) ([]store.Version, error) {
+	if text := key.String(); !utf8.ValidString(text) || strings.Contains(text, "\x00") { // no object has such a name, and no query
+		return nil, fmt.Errorf("history of %q: %w", text, api.ErrNotFound)
+	}
 	rows, err := s.pool.Query(ctx, `
 		SELECT generation, rev, at, by, data FROM versions
 		WHERE (kind, ns, name) = ($1, $2, $3) AND uid = (

@@ -298,7 +298,18 @@ var historyRules = []rule{
 		}
 	}},
 	{"history of what never was is not found", func(t *testing.T, s store.Store) {
-		_, err := s.History(t.Context(), object("a").Key())
-		wantError(t, err, api.ErrNotFound)
+		for _, name := range []string{"a", "a\x00b", "\xff"} {
+			_, err := s.History(t.Context(), object(name).Key())
+			wantError(t, err, api.ErrNotFound)
+		}
+	}},
+	{"a name of a user that no text can hold stops no write", func(t *testing.T, s store.Store) {
+		a, err := s.Create(t.Context(), object("a"), store.By("ann\x00\xff"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h, err := s.History(t.Context(), a.Key()); err != nil || h[0].By != "ann\ufffd\ufffd" {
+			t.Fatalf("history %+v, %v", h, err)
+		}
 	}},
 }
