@@ -12,7 +12,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -98,24 +100,32 @@ func (h *harness) run(s *server.Server, objects store.Store) {
 
 func testKinds(t testing.TB) []*schemas.Kind {
 	t.Helper()
+	kinds, err := parseKinds()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Clone(kinds)
+}
+
+// parseKinds reads the schemas once: kinds are for reading, and hundreds of tests share them.
+var parseKinds = sync.OnceValues(func() (kinds []*schemas.Kind, err error) {
 	files, err := filepath.Glob("../../schemas/core/*.yaml")
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no schemas of the core kinds: %v", err)
+		return nil, fmt.Errorf("no schemas of the core kinds: %w", err)
 	}
-	var kinds []*schemas.Kind
 	for _, file := range append(files, "testdata/widgets.yaml") {
 		doc, err := os.ReadFile(file)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		kind, err := schemas.Parse(doc)
 		if err != nil {
-			t.Fatalf("%s: %v", file, err)
+			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		kinds = append(kinds, kind)
 	}
-	return kinds
-}
+	return kinds, nil
+})
 
 // answer is a response that was read to its end.
 type answer struct {

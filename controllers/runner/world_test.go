@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -52,7 +53,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{T: t, run: "11111111-2222-3333-4444-555555555555"}
-	kinds, err := schemas.Builtin()
+	kinds, err := builtin()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,3 +299,6 @@ func runAsRunner() {
 }
 
 func inDir(dir string) func(*runner.Agent) { return func(a *runner.Agent) { a.Dir = dir } }
+
+// builtin parses the schemas once for all tests.
+var builtin = sync.OnceValues(schemas.Builtin)
