@@ -162,7 +162,7 @@ func TestALostAnswerLeavesOneRecord(t *testing.T) {
 	if err := <-written; err != nil {
 		t.Fatal(err)
 	}
-	if report, err := audit.Verify(t.Context(), s.Audit()); err != nil || report.Records != 2 {
+	if report, err := audit.Verify(t.Context(), open(t, dsn).Audit()); err != nil || report.Records != 2 {
 		t.Fatalf("%+v, %v", report, err)
 	}
 }
