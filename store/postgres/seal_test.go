@@ -97,6 +97,23 @@ func TestWhatWasWrittenInTheClearIsSealedAtTheStart(t *testing.T) {
 	}
 }
 
+// The state before a change is sealed too, where the log keeps it with the change.
+func TestTheStateBeforeAChangeIsSealed(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	s := openWith(t, sealing(dsn, keyFile(t)).Short(1000, 5000, 2, 4))
+	a := must(t)(s.Create(t.Context(), secret("a", "hunter2")))
+	for n := range 4 {
+		must(t)(s.Create(t.Context(), secret(fmt.Sprint("s", n), "x")))
+	}
+	must(t)(s.Update(t.Context(), with(a, "hunter3")))
+	if n := count(t, dsn, `SELECT count(*) FROM changes WHERE prev IS NOT NULL`); n != 1 {
+		t.Fatalf("%d changes keep the state before", n)
+	}
+	if n := count(t, dsn, clear); n != 0 {
+		t.Fatalf("%d documents are in the clear", n)
+	}
+}
+
 func TestAServerWithAnotherKeyRefusesToStart(t *testing.T) {
 	dsn, file := pgtest.DSN(t), keyFile(t)
 	must(t)(openWith(t, sealing(dsn, file)).Create(t.Context(), secret("a", "hunter2")))
