@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -77,7 +78,8 @@ func (r *rebooting) down() {
 	r.store.Close()
 }
 
-// seen is what an informer was told, object by object: each state once, and none after it was gone.
+// seen is what an informer was told, object by object: never an older state than before (the same
+// one again is what an informer says of a list that it had to read anew), and none after it was gone.
 type seen struct {
 	*testing.T
 	name string
@@ -96,10 +98,15 @@ func (s *seen) told(obj any, gone bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.at[key] == now || s.at[key] == "gone" {
+	if s.at[key] == "gone" || !gone && revision(now) < revision(s.at[key]) {
 		s.Errorf("%s: %s is %s after %s", s.name, key, now, s.at[key])
 	}
 	s.at[key] = now
+}
+
+func revision(resourceVersion string) int {
+	n, _ := strconv.Atoi(resourceVersion) // 0 for none
+	return n
 }
 
 func (s *seen) left() (left int) {
