@@ -3,7 +3,6 @@ package examples
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
@@ -23,10 +22,12 @@ const (
 // formed and not, and then looks for them in every file that the server and its database
 // have, in what it logs, measures and records.
 func TestSecretsAreInNoFileOfAServer(t *testing.T) {
-	s := startServer(t)
+	s, provider := startWithProvider(t)
+	listed := watchProcesses(t)
 	s.pnctl("create", "configmap", "open", "--from-literal=k="+seen)
 	s.writeSecrets()
-	minted := s.mintTokens()
+	minted := append(s.mintTokens(), s.loginTokens(provider)...)
+	s.useTokens(minted)
 	for _, line := range []string{
 		"audit list --limit 0 -o json", "get events -A -o json", "get --raw /metrics",
 		"rollout history tokens.powernode.io/ci -o json", "get tokens.powernode.io -o json", "describe secret one",
@@ -38,6 +39,7 @@ func TestSecretsAreInNoFileOfAServer(t *testing.T) {
 		t.Errorf("few records:\n%s", out)
 	}
 	s.lacksInFiles(minted)
+	listed.lacks(minted)
 	s.stop() // the database writes out what it had in memory
 	s.lacksInFiles(minted)
 }
@@ -81,30 +83,14 @@ func (s *server) writeSecrets() {
 	s.pnctl("delete", "secret", "two")
 }
 
-// mintTokens has the server make credentials, and returns them.
-func (s *server) mintTokens() []string {
-	s.t.Helper()
-	const tokens = "/apis/powernode.io/v1/tokens"
-	accounts := "/api/v1/namespaces/default/serviceaccounts"
-	var minted []string
-	for path, body := range map[string]string{
-		tokens:                      `{"apiVersion":"powernode.io/v1","kind":"Token","metadata":{"name":"ci"},"spec":{"user":"ci"}}`,
-		accounts + "/default/token": `{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{"expirationSeconds":3600}}`,
-	} {
-		answer := s.request("POST", path, s.token(), []byte(body))
-		var made struct{ Status struct{ Token string } }
-		if err := json.NewDecoder(answer.Body).Decode(&made); err != nil || made.Status.Token == "" {
-			s.t.Fatalf("POST %s: %s, %v", path, answer.Status, err)
-		}
-		minted = append(minted, made.Status.Token)
-	}
-	return append(minted, s.token())
-}
-
 // lacks checks that no secret is in what was read somewhere.
 func (s *server) lacks(where string, data []byte, minted []string) {
 	s.t.Helper()
-	for _, mark := range append([]string{hidden, base64.StdEncoding.EncodeToString([]byte(hidden))[:24]}, minted...) {
+	marks := append([]string{hidden, base64.StdEncoding.EncodeToString([]byte(hidden))[:24]}, minted...)
+	for _, token := range minted {
+		marks = append(marks, base64.RawURLEncoding.EncodeToString([]byte(token)))
+	}
+	for _, mark := range marks {
 		if at := bytes.Index(data, []byte(mark)); at >= 0 {
 			s.t.Errorf("%s has %.12s...: %q", where, mark, data[max(0, at-80):min(len(data), at+80)])
 		}
@@ -121,7 +107,7 @@ func (s *server) lacksInFiles(minted []string) {
 			return nil // the database removes files of its own at any time
 		}
 		switch entry.Name() {
-		case "admin.kubeconfig", "admin.token":
+		case "admin.kubeconfig", "runner.token":
 			return nil
 		}
 		data, err := os.ReadFile(path)
