@@ -123,32 +123,3 @@ func TestDeleteCollectionByOptions(t *testing.T) {
 		t.Errorf("left: %d", n)
 	}
 }
-
-func TestKubectlCascades(t *testing.T) {
-	k := startKubectl(t)
-	k.collect()
-	there := func(name string) bool { return k.get("/api/v1/namespaces/default/configmaps/"+name).code == 200 }
-
-	k.owned("b", k.widget("background", 1), true)
-	k.run(args("delete wd background"), "deleted")
-	eventually(t, "the dependent is gone", func() bool { return !there("b") })
-
-	held := k.owned("f", k.widget("foreground", 1), true, "test.io/hold")
-	deleting := k.background("delete", "wd", "foreground", "--cascade=foreground")
-	eventually(t, "the dependent is marked", func() bool {
-		return k.get("/api/v1/namespaces/default/configmaps/f").object(t).DeletionTimestamp != nil
-	})
-	if strings.Contains(k.run(args("get wd foreground -o yaml")), "- foregroundDeletion") == false || held.UID == "" {
-		t.Error("the owner does not wait")
-	}
-	k.want(k.merge("/api/v1/namespaces/default/configmaps/f", `{"metadata":{"finalizers":null}}`), 200)
-	eventually(t, "delete ends", func() bool { return strings.Contains(deleting.String(), `"foreground" deleted`) })
-	eventually(t, "both are gone", func() bool { return !there("f") && k.get(widgets+"/foreground").code == 404 })
-
-	k.owned("o", k.widget("orphan", 1), true)
-	k.run(args("delete wd orphan --cascade=orphan --wait=true"), "deleted")
-	if obj := k.want(k.get("/api/v1/namespaces/default/configmaps/o"), 200).object(t); len(obj.OwnerReferences) != 0 {
-		t.Errorf("owners: %+v", obj.OwnerReferences)
-	}
-	k.fails(args("delete wd orphan --cascade=sideways"), "invalid cascade")
-}
