@@ -199,12 +199,7 @@ func (p *process) run(ctx context.Context) error {
 // serveHTTP serves until ctx ends, then lets requests finish while drain ends
 // watches: HTTPS, and on loopback plain HTTP at the same address.
 func (p *process) serveHTTP(ctx context.Context, handler http.Handler, drain func()) error {
-	s := &http.Server{
-		Handler:           handler,
-		TLSConfig:         p.tls,
-		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
-	}
+	s := p.httpServer(handler)
 	s.RegisterOnShutdown(drain)
 	ended := make(chan error, 2)
 	secure := p.listener
@@ -225,6 +220,20 @@ func (p *process) serveHTTP(ctx context.Context, handler http.Handler, drain fun
 		s.Close()
 	}
 	return nil
+}
+
+// idleTime is how long a connection is kept on which nothing is asked: anybody can open them.
+const idleTime = 3 * time.Minute
+
+// httpServer has no deadline for a whole request: watches, logs and uploads last.
+func (p *process) httpServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		TLSConfig:         p.tls,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       idleTime,
+		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+	}
 }
 
 // lockDataDir makes the directory and keeps a second server out of it.

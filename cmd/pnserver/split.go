@@ -2,14 +2,19 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 )
 
 // tlsHandshake is the first byte that a TLS client sends (RFC 8446, 5.1); no
 // HTTP request starts with it.
 const tlsHandshake = 0x16
+
+// acceptAgain is the pause before a connection is accepted again when there were too many.
+const acceptAgain = 50 * time.Millisecond
 
 // splitTLS tells TLS from plain connections by their first byte, so that one
 // loopback address serves both: HTTPS for kubectl, which sends no token without it, and
@@ -54,6 +59,10 @@ func (s *splitter) run(plain, secure chan<- net.Conn) {
 	for {
 		c, err := s.Listener.Accept()
 		if ne, ok := err.(net.Error); ok && ne.Timeout() {
+			continue
+		}
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) { // until others close theirs
+			time.Sleep(acceptAgain)
 			continue
 		}
 		if err != nil {
