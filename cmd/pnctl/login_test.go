@@ -17,8 +17,8 @@ import (
 	"github.com/powernode/powernode/api/identity/identitytest"
 )
 
-// logIn is a person's login with --no-browser: the address that is printed is opened.
-func logIn(t *testing.T, p *identitytest.Provider) (*kept, error) {
+// logIn is a person's login: the address that is printed is opened.
+func logIn(t *testing.T, p *identitytest.Provider, o loginOptions) (*kept, error) {
 	t.Helper()
 	reader, writer := io.Pipe()
 	go func() {
@@ -38,16 +38,16 @@ func logIn(t *testing.T, p *identitytest.Provider) (*kept, error) {
 		}
 	}()
 	defer writer.Close()
-	session := newSession(search{}, genericiooptions.IOStreams{In: strings.NewReader(""), Out: io.Discard, ErrOut: writer})
+	o.session = newSession(search{}, genericiooptions.IOStreams{In: strings.NewReader(""), Out: io.Discard, ErrOut: writer})
 	asked := provider{Issuer: p.URL, ClientID: p.ClientID, CAFile: p.CAFile(), Scopes: []string{"openid", "groups", "offline_access"}}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	return asked.login(ctx, &loginOptions{session: session, noBrowser: true})
+	return asked.login(ctx, &o)
 }
 
 func TestLoginByCodeAndItsRenewal(t *testing.T) {
 	p := identitytest.Start(t, "pnctl")
-	k, err := logIn(t, p)
+	k, err := logIn(t, p, loginOptions{noBrowser: true})
 	if err != nil || k.RefreshToken == "" || p.Seen().Logins != 1 || p.Seen().Scope != "openid offline_access" {
 		t.Fatalf("got %v %v", k, err)
 	}
@@ -80,7 +80,7 @@ func TestLoginByCodeAndItsRenewal(t *testing.T) {
 func TestAnIDTokenOfAnotherLoginIsNotTaken(t *testing.T) {
 	p := identitytest.Start(t, "pnctl")
 	p.Change(func(m *identitytest.Manners) { m.ForeignNonce = true })
-	if _, err := logIn(t, p); err == nil || !strings.Contains(err.Error(), "belongs to another login") {
+	if _, err := logIn(t, p, loginOptions{noBrowser: true}); err == nil || !strings.Contains(err.Error(), "belongs to another login") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -108,6 +108,34 @@ func TestALoginGoesToTheUsersOwn(t *testing.T) {
 		*o.session.flags.KubeConfig = admin
 		if got := o.path(); got != own {
 			t.Errorf("--kubeconfig: %s, want %s", got, own)
+		}
+	}
+}
+
+// A command that opens an address may stay as long as the browser does.
+func TestABrowserMayStay(t *testing.T) {
+	dir := t.TempDir()
+	script := "#!/bin/sh\necho \"$@\" > " + dir + "/opening && mv " + dir + "/opening " + dir + "/opened\n" +
+		"for i in $(seq 600); do [ -e " + dir + "/opened ] || exit; sleep 0.1; done\n" // until the test has ended, a minute at most
+	for _, name := range []string{"xdg-open", "open"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	if _, err := logIn(t, identitytest.Start(t, "pnctl"), loginOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		opened, err := os.ReadFile(filepath.Join(dir, "opened"))
+		if err == nil {
+			if !strings.Contains(string(opened), "code_challenge=") || strings.Contains(string(opened), "verifier") {
+				t.Errorf("opened %s", opened)
+			}
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("no browser was opened")
 		}
 	}
 }

@@ -115,7 +115,7 @@ func byBrowser(ctx context.Context, config *oauth2.Config, nonce string, o *logi
 	address := config.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier))
 	fmt.Fprintf(o.session.ErrOut, "Log in at\n%s\n", address)
 	if !o.noBrowser {
-		openBrowser(ctx, address) // where there is none, the address is printed
+		openBrowser(address) // where there is none, the address is printed
 	}
 	code, err := awaitCode(ctx, listener, state)
 	if err != nil {
@@ -165,7 +165,8 @@ func awaitCode(ctx context.Context, listener net.Listener, state string) (string
 	return result.code, result.err
 }
 
-func openBrowser(ctx context.Context, address string) {
+// openBrowser does not wait: what opens an address may be the browser itself, which stays.
+func openBrowser(address string) {
 	command := []string{"xdg-open", address}
 	switch runtime.GOOS {
 	case "darwin":
@@ -173,5 +174,8 @@ func openBrowser(ctx context.Context, address string) {
 	case "windows":
 		command = []string{"rundll32", "url.dll,FileProtocolHandler", address}
 	}
-	_ = exec.CommandContext(ctx, command[0], command[1:]...).Run() // the address holds no secret: PKCE's stays here
+	browser := exec.Command(command[0], command[1:]...) // the address holds no secret: PKCE's stays here
+	if browser.Start() == nil {
+		_ = browser.Process.Release()
+	}
 }
