@@ -50,15 +50,14 @@ func (o *operator) kill() {
 	o.cmd.Wait()
 }
 
-// as makes a kubeconfig with the token of a ServiceAccount, beside the administrator's.
-func (s *server) as(account string) string {
+// as makes a kubeconfig with a token, beside the administrator's.
+func (s *server) as(name, token string) string {
 	s.t.Helper()
-	path := filepath.Join(s.t.TempDir(), account+".kubeconfig")
+	path := filepath.Join(s.t.TempDir(), name+".kubeconfig")
 	data, err := os.ReadFile(s.kubeconfig())
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	token := strings.TrimSpace(s.pnctl("create", "token", account))
 	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(data), s.token(), token)), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
@@ -75,7 +74,7 @@ func TestBringYourOwnKind(t *testing.T) {
 	s.waitFor("condition=Established", "crd/webapps.demo.example.com")
 	s.kubectl(args("explain webapps.spec.maxReplicas"), "How many there may be.")
 	s.pnctl("apply", "-f", "bring-your-own-kind/rbac.yaml")
-	config := s.as("webapp-operator")
+	config := s.as("webapp-operator", strings.TrimSpace(s.pnctl("create", "token", "webapp-operator")))
 	first, second := startOperator(t, "first", config), startOperator(t, "second", config)
 
 	file := s.webApp(img)
