@@ -54,6 +54,9 @@ func (r *request) applied(body []byte) (document, error) {
 	if err := r.checkType(fields); err != nil {
 		return document{}, err
 	}
+	if err := notCrowded(fields); err != nil {
+		return document{}, err
+	}
 	if meta, ok := fields["metadata"].(map[string]any); ok {
 		if _, there := meta["managedFields"]; there {
 			return document{}, apierrors.NewBadRequest("metadata.managedFields must be nil")

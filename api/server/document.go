@@ -78,6 +78,9 @@ func (r *request) object(doc document, old *api.Object) (obj *api.Object, before
 	if meta, ok := doc.fields["metadata"].(map[string]any); ok {
 		delete(meta, "selfLink")
 	}
+	if err := notCrowded(doc.fields); err != nil {
+		return nil, nil, err
+	}
 	unknown := r.kind.Prune(doc.fields)
 	if err := r.reportStrict(append(slices.Clone(doc.strict), unknown...)); err != nil {
 		return nil, nil, err
