@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -74,6 +75,32 @@ func TestLoginByCodeAndItsRenewal(t *testing.T) {
 	p.Change(func(m *identitytest.Manners) { m.Refuse = true })
 	if _, err := renewed(ctx, path, late.Add(time.Hour)); err == nil || !strings.Contains(err.Error(), "invalid_grant): pnctl login") || strings.Contains(err.Error(), next.RefreshToken) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A refresh token is good once: of those who come at the same time one renews, and the others have what he got.
+func TestALoginIsRenewedOnceForAll(t *testing.T) {
+	p := identitytest.Start(t, "pnctl")
+	k, err := logIn(t, p, loginOptions{noBrowser: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Expires = time.Now()
+	path := filepath.Join(t.TempDir(), "login.json")
+	if err := k.write(path); err != nil {
+		t.Fatal(err)
+	}
+	var together sync.WaitGroup
+	for range 16 {
+		together.Go(func() {
+			if _, err := renewed(context.Background(), path, time.Now()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	together.Wait()
+	if n := p.Seen().Renewals; n != 1 {
+		t.Errorf("renewed %d times", n)
 	}
 }
 
