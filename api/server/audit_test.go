@@ -317,7 +317,7 @@ func TestARecordTellsWhoActedInWhoseName(t *testing.T) {
 		t.Errorf("%s", r.Document)
 	}
 	a.want(a.post(widgets, widgetBody("v", 1), "Authorization", "Bearer "+guestToken, "Impersonate-User", "ann"), 403)
-	if r := a.one(); r.User != "guest" || r.ImpersonatedBy != "" || !strings.Contains(r.Message, "impersonate") {
+	if r := a.one(); r.User != "guest" || r.ImpersonatedBy != "" || r.Name != "" || !strings.Contains(r.Message, "impersonate") {
 		t.Errorf("%s", r.Document)
 	}
 }

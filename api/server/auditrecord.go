@@ -106,11 +106,12 @@ func (t *trail) withoutEffect(code int) audit.Record {
 // refusal is the record of a call that is answered with an error.
 func (t *trail) refusal(status *metav1.Status) audit.Record {
 	record := t.record(int(status.Code))
-	if record.Name == "" && status.Details != nil && record.Resource != "" {
-		record.Name = status.Details.Name
+	kind, ok := t.server.catalog().find(t.target.group, t.target.version, t.target.resource)
+	// A user that may not be impersonated has a name too, which is not the object's.
+	if d := status.Details; record.Name == "" && d != nil && ok && (d.Kind == kind.Plural || d.Kind == kind.Kind) {
+		record.Name = d.Name
 	}
 	record.Reason, record.Message = string(status.Reason), status.Message
-	kind, ok := t.server.catalog().find(t.target.group, t.target.version, t.target.resource)
 	if ok && hasSecrets(kind.Schema) && quotes(status.Reason) {
 		record.Message = withheld(status)
 	}
