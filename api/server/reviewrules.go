@@ -1,13 +1,14 @@
 package server
 
 import (
-	"reflect"
 	"slices"
 	"strings"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/powernode/powernode/api/rbac"
 )
 
 // everything is what masters may do.
@@ -44,10 +45,13 @@ func rulesStatus(rules []rbacv1.PolicyRule) authorizationv1.SubjectRulesReviewSt
 	status := authorizationv1.SubjectRulesReviewStatus{
 		ResourceRules: []authorizationv1.ResourceRule{}, NonResourceRules: []authorizationv1.NonResourceRule{},
 	}
-	for i, r := range rules {
-		if slices.ContainsFunc(rules[:i], func(before rbacv1.PolicyRule) bool { return reflect.DeepEqual(before, r) }) {
+	seen := map[string]bool{} // and no comparing of each with each: who writes roles may have given himself very many
+	for _, r := range rules {
+		text := rbac.Describe(r)
+		if seen[text] {
 			continue
 		}
+		seen[text] = true
 		if len(r.Resources) > 0 {
 			status.ResourceRules = append(status.ResourceRules, authorizationv1.ResourceRule{
 				Verbs: r.Verbs, APIGroups: r.APIGroups, Resources: r.Resources, ResourceNames: r.ResourceNames})

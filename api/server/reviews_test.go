@@ -149,3 +149,19 @@ func decode(t testing.TB, body string, into any) {
 		t.Fatalf("%v: %s", err, body)
 	}
 }
+
+func TestRulesAreListedOnceHoweverManyThereAre(t *testing.T) {
+	h := start(t)
+	const reviews = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+	var rules []string
+	for i := range 20_000 { // compared with each other they would take longer than a request may
+		rules = append(rules, fmt.Sprintf(`{"verbs":["get"],"apiGroups":["g%d"],"resources":["x"]}`, i))
+	}
+	h.bindGuest("default", "["+strings.Join(append(rules, rules[7]), ",")+"]")
+	got := h.want(h.post(reviews, `{"spec":{"namespace":"default"}}`, as(guestToken)...), 201).body
+	for _, group := range []string{`"g7"`, `"g19999"`} {
+		if n := strings.Count(got, group); n != 1 {
+			t.Errorf("%s is there %d times", group, n)
+		}
+	}
+}
