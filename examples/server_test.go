@@ -41,6 +41,7 @@ func program(t *testing.T, name string) string {
 	if _, err := os.Stat(path); err == nil {
 		return path
 	}
+	lookAtSources(t)
 	args := []string{"build", "-o", path}
 	if raceEnabled {
 		args = append(args, "-race")
@@ -50,6 +51,17 @@ func program(t *testing.T, name string) string {
 		t.Fatalf("build %s: %v\n%s", name, err, out)
 	}
 	return path
+}
+
+// lookAtSources looks into every folder of sources: the go command keeps a test's result until
+// something changes that the test looked at, and what is built here it does not look at itself.
+func lookAtSources(t *testing.T) {
+	t.Helper()
+	for _, top := range []string{"../api", "../cmd", "../controllers", "../reconcile", "../schemas", "../store"} {
+		if err := filepath.WalkDir(top, func(string, os.DirEntry, error) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // server is a pnserver process of a test, with a data directory of its own.
