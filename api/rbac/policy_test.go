@@ -16,7 +16,7 @@ import (
 var (
 	verbs      = []string{"get", "list", "*"}
 	apiGroups  = []string{"", "apps", "*"}
-	resources  = []string{"pods", "pods/log", "jobs", "*", "*/log", "pods/*", "og", "*/g"}
+	resources  = []string{"pods", "pods/log", "jobs", "*", "*/log", "pods/*", "podslog", "og", "*/g"}
 	names      = []string{"a", "b"}
 	urls       = []string{"/a", "/a/*", "/a*", "*", "/b"}
 	namespaces = []string{"one", "two"}
