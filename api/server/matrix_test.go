@@ -38,7 +38,7 @@ var needs = map[string][2]level{
 	"work":      {viewer, editor},
 	"result":    {viewer, ruler}, // what controllers write
 	"secret":    {editor, editor},
-	"host":      {viewer, administrator},
+	"host":      {viewer, ruler},
 	"lease":     {editor, editor},
 	"rights":    {administrator, administrator},
 	"issue":     {ruler, editor},        // by create alone
