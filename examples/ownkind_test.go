@@ -77,6 +77,7 @@ func TestBringYourOwnKind(t *testing.T) {
 	config := s.as("webapp-operator", strings.TrimSpace(s.pnctl("create", "token", "webapp-operator")))
 	first, second := startOperator(t, "first", config), startOperator(t, "second", config)
 
+	t.Cleanup(func() { s.try("pnctl", "delete", "ci", "--all", "--timeout=1m") }) // of a test that failed half way
 	file := s.webApp(img)
 	s.kubectl(args("apply -f "+file), "webapp.demo.example.com/shop created")
 	s.waitFor("condition=Ready", "wa/shop")
@@ -93,15 +94,23 @@ func TestBringYourOwnKind(t *testing.T) {
 	s.kubectl(args("scale wa/shop --replicas=1"), "scaled")
 	s.waitFor("jsonpath={.status.replicas}=1", "wa/shop") // by the other one
 	s.kubectl(args("delete wa shop --timeout=1m"), "deleted")
-	eventually(t, "its copies go with it", func() error {
+	s.copiesGo()
+	s.kubectl(args("apply -f "+file), "created")
+	s.waitFor("condition=Ready", "wa/shop")
+	s.kubectl(args("delete -f bring-your-own-kind/crd.yaml --timeout=1m"), "deleted")
+	s.refuses(args("get wa"), "the server")
+	s.copiesGo()
+}
+
+// copiesGo waits until no ContainerInstance is left, and so no container.
+func (s *server) copiesGo() {
+	s.t.Helper()
+	eventually(s.t, "the copies go with their WebApp", func() error {
 		if out := s.kubectl(args("get ci -o name")); strings.Contains(out, "shop-") {
 			return fmt.Errorf("left: %s", out)
 		}
 		return nil
 	})
-	s.kubectl(args("apply -f "+file), "created")
-	s.kubectl(args("delete -f bring-your-own-kind/crd.yaml --timeout=1m"), "deleted")
-	s.refuses(args("get wa"), "the server")
 }
 
 // webApp is the example's manifest, with an image of this test.
