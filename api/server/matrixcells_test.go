@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -83,6 +84,8 @@ func cellsIn(caller string, r resource, ns string) (cells []cell) {
 	add("watch", "GET", base+"?watch=1", "")
 	add("watch", "GET", base+"?watch=true&fieldSelector=metadata.name%3Done", "one")
 	add("watch", "GET", base, "", "Accept", "text/event-stream")
+	add("watch", "GET", base+"?watch=1", "", "Connection", "Upgrade", "Upgrade", "websocket",
+		"Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
 	add("create", "POST", base, "")
 	add("deletecollection", "DELETE", base+"?labelSelector=none%3Dnone", "")
 	return cells
@@ -155,6 +158,8 @@ func check(t *testing.T, c cell, got answer) {
 		}
 	case c.may && (got.code == 401 || strings.Contains(got.body, `\" cannot `)):
 		t.Errorf("%s: %s, and it is allowed", c, got)
+	case c.may && slices.Contains(c.header, "websocket") && got.code == 200:
+		t.Errorf("%s: %s, and it asked for frames", c, got)
 	case !c.may && (got.code != 403 || !strings.Contains(got.body, denied)):
 		t.Errorf("%s: %s, and it is not allowed", c, got)
 	}
@@ -199,8 +204,8 @@ func (h *harness) sender() func(c cell, impersonated bool) answer {
 			return answer{}
 		}
 		defer res.Body.Close()
-		if res.StatusCode == 200 && c.verb == "watch" {
-			return answer{code: 200}
+		if begun := res.StatusCode == 200 || res.StatusCode == 101; begun && c.verb == "watch" {
+			return answer{code: res.StatusCode}
 		}
 		raw, _ := io.ReadAll(res.Body)
 		return answer{res.StatusCode, res.Header, string(raw)}

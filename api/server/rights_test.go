@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/coder/websocket"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/powernode/powernode/api/server"
@@ -66,6 +68,13 @@ func TestStreamsEndWithTheRightToReadThem(t *testing.T) {
 	w.next("ADDED")
 	sse := h.stream(widgets, append(as(guestToken), "Accept", "text/event-stream")...)
 	sse.line()
+	conn, _, err := h.dial(widgets+"?watch=1", http.Header{"Authorization": {"Bearer " + guestToken}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	frames := &socket{h, conn}
+	frames.next("ADDED")
 	res, err := h.transport().RoundTrip(h.request("GET", widgets+"/a/log?follow=true", "", as(guestToken)...))
 	if err != nil {
 		t.Fatal(err)
@@ -84,6 +93,10 @@ func TestStreamsEndWithTheRightToReadThem(t *testing.T) {
 	if !strings.Contains(last, `"type":"ERROR"`) {
 		t.Errorf("the events ended with %s", last)
 	}
+	if got := string(frames.next("ERROR").Object); !strings.Contains(got, `"code":403`) {
+		t.Errorf("the frames ended with %s", got)
+	}
+	frames.closed(websocket.StatusPolicyViolation)
 	if _, err := io.ReadAll(res.Body); err != nil { // ends
 		t.Error(err)
 	}
