@@ -58,7 +58,7 @@ func (s *Service) IssueAccountToken(ctx context.Context, want AccountToken) (tok
 	expires = now.Add(min(want.Lifetime, LongestAccountToken))
 	account := want.Account
 	claims := accountClaims{Claims: jwt.Claims{
-		ID: uuid.NewString(), Issuer: s.issuer(), Subject: accountName(account.Namespace, account.Name), Audience: want.Audiences,
+		ID: uuid.NewString(), Issuer: s.issuer(), Subject: api.ServiceAccountName(account.Namespace, account.Name), Audience: want.Audiences,
 		IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(expires),
 	}}
 	if len(claims.Audience) == 0 {
@@ -85,10 +85,6 @@ func (s *Service) APIAudiences() []string { return append([]string(nil), s.audie
 // IssuerURL is who signs the tokens of ServiceAccounts.
 func (s *Service) IssuerURL() string { return s.issuer() }
 
-func accountName(namespace, name string) string {
-	return "system:serviceaccount:" + namespace + ":" + name
-}
-
 // accountUser is the ServiceAccount whose token it is, and for which of the audiences.
 func (s *Service) accountUser(ctx context.Context, token string, audiences []string) (User, []string, bool, error) {
 	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.ES256})
@@ -104,7 +100,7 @@ func (s *Service) accountUser(ctx context.Context, token string, audiences []str
 		return User{}, nil, false, nil
 	}
 	account := claims.Kubernetes
-	if claims.Subject != accountName(account.Namespace, account.ServiceAccount.Name) {
+	if claims.Subject != api.ServiceAccountName(account.Namespace, account.ServiceAccount.Name) {
 		return User{}, nil, false, nil
 	}
 	// Reads the newest state, and with it the keys as they are now.

@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/powernode/powernode/api"
-	"github.com/powernode/powernode/api/rbac"
 	v1 "github.com/powernode/powernode/api/v1"
 )
 
@@ -62,7 +61,7 @@ func (s *Service) tokenUser(ctx context.Context, token string) (User, bool, erro
 		return User{}, false, nil
 	}
 	user := User{Name: spec.User, Groups: spec.Groups, Extra: map[string][]string{TokenExtra: {name}}}
-	if namespace, account, ok := rbac.SplitServiceAccountName(spec.User); ok { // ends with the account, as all its tokens do
+	if namespace, account, ok := api.SplitServiceAccountName(spec.User); ok { // ends with the account, as all its tokens do
 		user.UID = status.AccountUID
 		same, err = s.same(ctx, v1.ServiceAccount, namespace, reference{account, status.AccountUID})
 	}

@@ -2,9 +2,10 @@ package rbac
 
 import (
 	"fmt"
-	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/powernode/powernode/api"
 )
 
 // User is who acts, as the objects of RBAC know users.
@@ -51,24 +52,6 @@ func (a *Attributes) Denied() string {
 	return fmt.Sprintf("User %q cannot %s resource %q in API group %q %s", a.User.Name, a.Verb, a.resource(), a.Group, where)
 }
 
-// serviceAccountPrefix begins the user names of service accounts.
-const serviceAccountPrefix = "system:serviceaccount:"
-
-// ServiceAccountName is the user that a service account is.
-func ServiceAccountName(namespace, name string) string {
-	return serviceAccountPrefix + namespace + ":" + name
-}
-
-// SplitServiceAccountName takes the user name of a service account apart; false when it is none.
-func SplitServiceAccountName(user string) (namespace, name string, ok bool) {
-	rest, ok := strings.CutPrefix(user, serviceAccountPrefix)
-	if !ok {
-		return "", "", false
-	}
-	namespace, name, ok = strings.Cut(rest, ":")
-	return namespace, name, ok && namespace != "" && name != "" && !strings.Contains(name, ":")
-}
-
 // who is a subject in the form that an index can have as its key: a service account is its user.
 type who struct {
 	group bool
@@ -86,7 +69,7 @@ func whoIs(s rbacv1.Subject, namespace string) (who, bool) {
 		if s.Namespace != "" {
 			namespace = s.Namespace
 		}
-		return who{name: ServiceAccountName(namespace, s.Name)}, namespace != ""
+		return who{name: api.ServiceAccountName(namespace, s.Name)}, namespace != ""
 	}
 	return who{}, false
 }
@@ -96,7 +79,7 @@ func (w who) String() string {
 	if w.group {
 		return fmt.Sprintf("Group %q", w.name)
 	}
-	if namespace, name, ok := SplitServiceAccountName(w.name); ok {
+	if namespace, name, ok := api.SplitServiceAccountName(w.name); ok {
 		return fmt.Sprintf("ServiceAccount %q", name+"/"+namespace)
 	}
 	return fmt.Sprintf("User %q", w.name)

@@ -127,17 +127,6 @@ func TestAggregationAddsUpByLabel(t *testing.T) {
 	}
 }
 
-func TestServiceAccountsHaveUserNames(t *testing.T) {
-	if ns, name, ok := SplitServiceAccountName(ServiceAccountName("a", "b")); ns != "a" || name != "b" || !ok {
-		t.Errorf("got %s %s %v", ns, name, ok)
-	}
-	for _, bad := range []string{"ann", "system:serviceaccount:a", "system:serviceaccount::b", "system:serviceaccount:a:", "system:serviceaccount:a:b:c"} {
-		if _, _, ok := SplitServiceAccountName(bad); ok {
-			t.Errorf("%s is taken for a service account", bad)
-		}
-	}
-}
-
 // manyBindings are a thousand bindings: half of them the user's own in a namespace each, the
 // others of the cluster, to other people; every one to one of ten roles.
 func manyBindings() Objects {

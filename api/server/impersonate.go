@@ -11,6 +11,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/api/rbac"
 )
 
@@ -110,7 +111,7 @@ func impersonations(user, as User) []*rbac.Attributes {
 			Group: group, Resource: resource, Subresource: sub, Namespace: namespace, Name: name}
 	}
 	var needs []*rbac.Attributes
-	if namespace, name, ok := rbac.SplitServiceAccountName(as.Name); ok {
+	if namespace, name, ok := api.SplitServiceAccountName(as.Name); ok {
 		needs = append(needs, ask("", "serviceaccounts", "", namespace, name))
 	} else {
 		needs = append(needs, ask("", "users", "", "", as.Name))
@@ -133,7 +134,7 @@ func impersonations(user, as User) []*rbac.Attributes {
 // impersonated without groups is in those of all service accounts.
 func completeUser(u User) User {
 	u.Groups = slices.Clone(u.Groups)
-	if namespace, _, ok := rbac.SplitServiceAccountName(u.Name); ok && len(u.Groups) == 0 {
+	if namespace, _, ok := api.SplitServiceAccountName(u.Name); ok && len(u.Groups) == 0 {
 		u.Groups = []string{serviceAccounts, serviceAccounts + ":" + namespace}
 	}
 	switch {

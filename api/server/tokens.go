@@ -103,7 +103,7 @@ func standIns(user User, spec v1.TokenSpec) (needs []*rbac.Attributes) {
 
 // accountOf is the uid of the ServiceAccount that a user is, which its Token ends with; empty for others.
 func (s *Server) accountOf(r *request, token, user string) (uid string, err error) {
-	namespace, name, ok := rbac.SplitServiceAccountName(user)
+	namespace, name, ok := api.SplitServiceAccountName(user)
 	if !ok {
 		return "", nil
 	}
