@@ -43,7 +43,7 @@ func program(t *testing.T, name string) string {
 	}
 	lookAtSources(t)
 	args := []string{"build", "-o", path}
-	if raceEnabled {
+	if raceEnabled && name != "pnctl" { // whose many short lives would take most of the time
 		args = append(args, "-race")
 	}
 	out, err := exec.Command("go", append(args, "../cmd/"+name)...).CombinedOutput()
