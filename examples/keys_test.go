@@ -50,6 +50,7 @@ func TestKeysAreRotatedWhileTheServerRuns(t *testing.T) {
 
 func (s *server) accountToken() string {
 	s.t.Helper()
+	s.waitFor("create", "serviceaccount/default") // by its controller, soon after the start
 	return strings.TrimSpace(s.kubectl(args("create token default --duration=1h")))
 }
 
