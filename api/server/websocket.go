@@ -103,7 +103,9 @@ type webSocket struct {
 	stalled time.Duration
 	conn    *websocket.Conn
 	stop    func()
-	ended   chan struct{} // closed when nothing is read any more
+	ended   chan struct{}   // closed when nothing is read any more
+	pinging context.Context // over when the watch or the connection is: no answer is waited for then
+	hush    func()          // ends pinging
 }
 
 // frameMost is the largest frame that a client, which has nothing to say, may send.
@@ -120,6 +122,7 @@ func (w *webSocket) open() error {
 	}
 	w.conn.SetReadLimit(frameMost)
 	w.ended = make(chan struct{})
+	w.pinging, w.hush = context.WithCancel(context.Background())
 	go w.read()
 	w.stop = every(w.beat, w.ping)
 	return nil
@@ -129,6 +132,7 @@ func (w *webSocket) open() error {
 func (w *webSocket) read() {
 	defer close(w.ended)
 	defer w.cancel()
+	defer w.hush()
 	for {
 		_, message, err := w.conn.Reader(context.Background()) // until the connection is closed
 		if err != nil {
@@ -142,9 +146,9 @@ func (w *webSocket) read() {
 
 // ping ends the watch of a client that does not answer in time.
 func (w *webSocket) ping() {
-	ctx, cancel := context.WithTimeout(context.Background(), w.stalled)
+	ctx, cancel := context.WithTimeout(w.pinging, w.stalled)
 	defer cancel()
-	if w.conn.Ping(ctx) != nil {
+	if w.conn.Ping(ctx) != nil && w.pinging.Err() == nil {
 		_ = w.conn.CloseNow() // ends the reading too
 	}
 }
@@ -164,6 +168,7 @@ func (w *webSocket) close(why error) {
 	if w.conn == nil {
 		return
 	}
+	w.hush()
 	w.stop()
 	code, reason := closeCode(why)
 	_ = w.conn.Close(code, reason)

@@ -180,6 +180,25 @@ func (h *harness) noWatches() bool {
 	return !strings.Contains(body, `powernode_api_watches{resource="widgets"}`) || strings.Contains(body, `powernode_api_watches{resource="widgets"} 0`)
 }
 
+// The server waits a minute for the answer to a ping, but not when there is nobody to give it.
+func TestWebSocketGoneWhilePinged(t *testing.T) {
+	h := start(t, func(c *server.Config) { c.Heartbeat = 10 * time.Millisecond })
+	pinged := make(chan struct{}, 1)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	conn, _, err := websocket.Dial(ctx, "wss"+strings.TrimPrefix(h.URL, "https")+widgets+"?watch=1", &websocket.DialOptions{
+		HTTPClient: &http.Client{Transport: h.transport()}, HTTPHeader: bearer(),
+		OnPingReceived: func(context.Context, []byte) bool { pinged <- struct{}{}; return false },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, _, _ = conn.Read(ctx) }()
+	<-pinged
+	conn.CloseNow()
+	eventually(t, "the watch of a client that is gone is over", h.noWatches)
+}
+
 func TestWebSocketPings(t *testing.T) {
 	h := start(t, func(c *server.Config) { c.Heartbeat = 10 * time.Millisecond })
 	pinged := make(chan struct{}, 1000)
