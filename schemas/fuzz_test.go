@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/powernode/powernode/api/leaktest"
 	v1 "github.com/powernode/powernode/api/v1"
 	"github.com/powernode/powernode/schemas"
 )
@@ -27,7 +28,9 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add([]byte(definition(everything)))
 	f.Add([]byte(definition("{type: object, oneOf: [{required: [a]}], not: {properties: {a: {minimum: 3}}}, properties: {a: {type: integer, default: 1}}}")))
+	leakless := leaktest.Watch(f)
 	f.Fuzz(func(t *testing.T, doc []byte) {
+		defer leakless(t)
 		k, err := schemas.Parse(doc)
 		if err != nil {
 			return
@@ -54,7 +57,9 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add([]byte(`{"spec":{"min":1,"lead":"a","people":[{"name":"a","age":1}],"port":"x","wait":"1h","notes":{"a":"b"}}}`))
 	kinds := []*schemas.Kind{widget(f, everything), widget(f, team), builtin(f, v1.ContainerInstance), builtin(f, v1.Pipeline)}
+	leakless := leaktest.Watch(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer leakless(t)
 		for _, k := range kinds {
 			takesTwice(t, k, body)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/leaktest"
 	"github.com/powernode/powernode/schemas"
 )
 
@@ -40,7 +41,9 @@ func FuzzDefinition(f *testing.F) {
 		f.Add(raw)
 	}
 	definitions := builtin(f, schemas.DefinitionKind)
+	leakless := leaktest.Watch(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer leakless(t)
 		doc, _, err := definitions.Decode(body)
 		if err != nil {
 			return
@@ -82,7 +85,9 @@ func FuzzRule(f *testing.F) {
 		f.Add(rule, `{"lead":"(a+)+$","people":[{"name":"a"},{"name":"b"}],"notes":{"a":"b"},"start":"2026-01-01T00:00:00Z"}`, `null`)
 	}
 	_, properties, _ := strings.Cut(team, "properties:\n")
+	leakless := leaktest.Watch(f)
 	f.Fuzz(func(t *testing.T, rule, value, old string) {
+		defer leakless(t)
 		raw, _ := json.Marshal(rule)
 		bounded(t, "a rule", func() {
 			doc := definition("type: object\nx-kubernetes-validations: [{rule: " + string(raw) + ", message: m, messageExpression: self.lead}]\nproperties:\n" + properties)

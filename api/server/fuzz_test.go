@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/leaktest"
 	"github.com/powernode/powernode/schemas"
 	"github.com/powernode/powernode/store"
 )
@@ -18,7 +19,9 @@ func FuzzContinue(f *testing.F) {
 	f.Add(encodeContinue("Secret/a", store.Cursor{Revision: 12, Namespace: "default", Name: "a"}))
 	f.Add(encodeContinue("Secret/a", store.Cursor{Revision: latest, Name: "a"}))
 	f.Add("eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MTIsInN0YXJ0IjoicDJcdTAwMDAifQ")
+	leakless := leaktest.Watch(f)
 	f.Fuzz(func(t *testing.T, token string) {
+		defer leakless(t)
 		c, err := decodeContinue("Secret/a", token)
 		if err != nil {
 			return
@@ -34,7 +37,9 @@ func FuzzListOptions(f *testing.F) {
 	f.Add("labelSelector=a%3Db,c+in+(d,e)&fieldSelector=metadata.name%3Dx,spec.colour!%3Dred&limit=5", false)
 	f.Add("watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=1&timeoutSeconds=9", true)
 	kind := fuzzKind(f)
+	leakless := leaktest.Watch(f)
 	f.Fuzz(func(t *testing.T, query string, watch bool) {
+		defer leakless(t)
 		q, err := url.ParseQuery(query)
 		if err != nil {
 			return
@@ -54,7 +59,9 @@ func FuzzListOptions(f *testing.F) {
 func FuzzWebSocketProtocols(f *testing.F) {
 	f.Add("base64url.bearer.authorization.k8s.io.YWJj, v1.powernode.io")
 	f.Add(" , base64url.bearer.authorization.k8s.io.,x")
+	leakless := leaktest.Watch(f)
 	f.Fuzz(func(t *testing.T, header string) {
+		defer leakless(t)
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header.Set(protocolHeader, header)
 		offered, token, err := subprotocols(r)
@@ -68,7 +75,9 @@ func FuzzWebSocketProtocols(f *testing.F) {
 func FuzzPath(f *testing.F) {
 	f.Add("/api/v1/watch/namespaces/default/pods/p")
 	f.Add("/apis/test.powernode.io/v1/namespaces/default/widgets/a/status/x/y/")
+	leakless := leaktest.Watch(f)
 	f.Fuzz(func(t *testing.T, path string) {
+		defer leakless(t)
 		p, ok := parsePath(path)
 		if !ok || p.resource == "" || strings.Contains(path, "//") { // which name nothing
 			return
@@ -115,7 +124,9 @@ func FuzzPatch(f *testing.F) {
 	s := &Server{typed: types}
 	live := []byte(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c","finalizers":["x/a"],"ownerReferences":[{"uid":"1","name":"o"}]},"data":{"a":"1"}}`)
 	kind := fuzzKind(f)
+	leakless := leaktest.Watch(f)
 	f.Fuzz(func(t *testing.T, media, body string) {
+		defer leakless(t)
 		r := &request{kind: kind, http: httptest.NewRequest("PATCH", "/", nil)}
 		r.http.Header.Set("Content-Type", media)
 		apply, _, err := s.patcher(r, []byte(body))
@@ -137,7 +148,9 @@ func FuzzProtobuf(f *testing.F) {
 		f.Fatal(err)
 	}
 	kind := fuzzKind(f)
+	leakless := leaktest.Watch(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer leakless(t)
 		r := &request{kind: kind}
 		if data, err := types.json(body, r.gvk()); err == nil && !json.Valid(data) {
 			t.Errorf("gave %s", data)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"testing"
+
+	"github.com/powernode/powernode/api/leaktest"
 )
 
 // FuzzDefinitions: whatever somebody takes for a definition is refused or served, with all that is
@@ -19,7 +21,9 @@ func FuzzDefinitions(f *testing.F) {
 		f.Add(doc)
 	}
 	shared := start(f)
+	leakless := leaktest.Watch(f)
 	f.Fuzz(func(t *testing.T, doc string) {
+		defer leakless(t)
 		here := *shared
 		h := &here
 		h.TB = t

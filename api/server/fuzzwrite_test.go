@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/powernode/powernode/api/leaktest"
 	"github.com/powernode/powernode/api/server"
 	"github.com/powernode/powernode/store/memory"
 )
@@ -60,7 +61,9 @@ func FuzzWrite(f *testing.F) {
 		f.Add(seed[0], seed[1])
 	}
 	d := startDirect(f)
+	leakless := leaktest.Watch(f)
 	f.Fuzz(func(t *testing.T, media, body string) {
+		defer leakless(t)
 		d := direct{t, d.server}
 		d.send("DELETE", fleets+"/a", jsonMedia, "")
 		d.send("PATCH", fleets+"/a", mergePatch, `{"metadata":{"finalizers":null}}`)
@@ -93,7 +96,9 @@ func FuzzTypedWrite(f *testing.F) {
 	f.Add(strategic, `{"metadata":{"ownerReferences":[{"$patch":"delete","uid":"u"}],"$deleteFromPrimitiveList/finalizers":["x/y"],"managedFields":[{}]}}`)
 	f.Add(applyPatch, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c","ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"p","uid":"u"}]},"data":{"a":"2"}}`)
 	d := startDirect(f)
+	leakless := leaktest.Watch(f)
 	f.Fuzz(func(t *testing.T, media, body string) {
+		defer leakless(t)
 		d := direct{t, d.server}
 		d.send("PATCH", path, mergePatch, `{"metadata":{"finalizers":null}}`)
 		d.send("DELETE", path, jsonMedia, "")
