@@ -27,7 +27,6 @@ func (u *user) cannot(line string, words ...string) {
 // takes back, what of it the administrator finds in the record, and her end.
 func TestAUserOfOneNamespace(t *testing.T) {
 	s := startServer(t)
-	s.waitFor("jsonpath={.rules[0].verbs[0]}", "clusterrole/edit") // made of others by its controller, soon after the start
 	s.kubectl(args("create namespace team"), "created")
 	s.kubectl(args("create rolebinding ann-edits -n team --clusterrole=edit --user=ann"), "created")
 	token := regexp.MustCompile(`pnt_\S+`).FindString(s.pnctl(args("token create anns --for-user ann --group dev --ttl 1h")...))

@@ -3,17 +3,12 @@ package rbac
 import (
 	"bytes"
 	_ "embed"
-	"encoding/json"
 	"fmt"
-	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/component-helpers/auth/rbac/validation"
 	"sigs.k8s.io/yaml"
-
-	"github.com/powernode/powernode/api"
 )
 
 //go:embed defaults.yaml
@@ -23,8 +18,8 @@ var defaults []byte
 const bootstrapping, rbacDefaults = "kubernetes.io/bootstrapping", "rbac-defaults"
 
 // Defaults are the roles and bindings that every server has: *rbacv1.ClusterRole and
-// *rbacv1.ClusterRoleBinding, complete and in the order of the document. An error means that the
-// program was built from a wrong one.
+// *rbacv1.ClusterRoleBinding, complete and in the order of the document. Those with an aggregationRule have
+// the rules that it gives them among the defaults. An error means that the program was built from a wrong document.
 func Defaults() ([]any, error) {
 	var objects []any
 	for i, doc := range bytes.Split(defaults, []byte("\n---\n")) {
@@ -47,7 +42,32 @@ func Defaults() ([]any, error) {
 		complete(object)
 		objects = append(objects, object)
 	}
-	return objects, nil
+	return objects, aggregate(objects)
+}
+
+// aggregate gives the roles with an aggregationRule among some objects the rules of those that
+// they select. One of them may select another, so it goes on until nothing changes.
+func aggregate(objects []any) error {
+	var all Objects
+	for _, object := range objects {
+		all.Add(object)
+	}
+	for changed := true; changed; {
+		changed = false
+		for _, role := range all.ClusterRoles {
+			if role.AggregationRule == nil {
+				continue
+			}
+			rules, err := Aggregate(role, all.ClusterRoles)
+			if err != nil {
+				return fmt.Errorf("api/rbac/defaults.yaml: ClusterRole %s: %w", role.Name, err)
+			}
+			if !equality.Semantic.DeepEqual(rules, role.Rules) {
+				role.Rules, changed = rules, true
+			}
+		}
+	}
+	return nil
 }
 
 // complete fills in what all default objects have.
@@ -69,96 +89,4 @@ func complete(object metav1.Object) {
 			object.Subjects[i].APIGroup = rbacv1.GroupName
 		}
 	}
-}
-
-// Restore gives a live object back what is missing of the default that it is: rules, selectors
-// of its aggregation, subjects. What was added to it stays. False when nothing is missing, or
-// when the object is annotated to be left alone. The role that a binding refers to can't be
-// changed: one that refers to another role is not the default any more, and left alone too.
-func Restore(live *api.Object, want any) (*api.Object, bool, error) {
-	if live.Annotations[rbacv1.AutoUpdateAnnotationKey] == "false" {
-		return live, false, nil
-	}
-	typed, err := Decode(live)
-	if err != nil {
-		return live, false, err
-	}
-	var changed bool
-	next := live.Clone()
-	switch want := want.(type) {
-	case *rbacv1.ClusterRole:
-		changed, err = restoreRole(next, typed.(*rbacv1.ClusterRole), want)
-	case *rbacv1.ClusterRoleBinding:
-		changed, err = restoreBinding(next, typed.(*rbacv1.ClusterRoleBinding), want)
-	}
-	return next, changed, err
-}
-
-func restoreRole(next *api.Object, live, want *rbacv1.ClusterRole) (changed bool, err error) {
-	changed = restoreLabels(next, want.Labels)
-	if _, missing := validation.Covers(live.Rules, want.Rules); len(missing) > 0 {
-		changed = true
-		if err := put(next, "rules", append(slices.Clone(live.Rules), compact(missing)...)); err != nil {
-			return false, err
-		}
-	}
-	if want.AggregationRule == nil {
-		return changed, nil
-	}
-	var selectors []metav1.LabelSelector
-	if live.AggregationRule != nil {
-		selectors = live.AggregationRule.ClusterRoleSelectors
-	}
-	had := len(selectors)
-	for _, s := range want.AggregationRule.ClusterRoleSelectors {
-		if !slices.ContainsFunc(selectors, func(o metav1.LabelSelector) bool { return equality.Semantic.DeepEqual(o, s) }) {
-			selectors = append(slices.Clone(selectors), s)
-		}
-	}
-	if len(selectors) == had {
-		return changed, nil
-	}
-	return true, put(next, "aggregationRule", rbacv1.AggregationRule{ClusterRoleSelectors: selectors})
-}
-
-func restoreBinding(next *api.Object, live, want *rbacv1.ClusterRoleBinding) (changed bool, err error) {
-	if live.RoleRef != want.RoleRef {
-		return false, nil
-	}
-	subjects := live.Subjects
-	for _, s := range want.Subjects {
-		if !slices.Contains(subjects, s) {
-			subjects = append(slices.Clone(subjects), s)
-		}
-	}
-	if len(subjects) == len(live.Subjects) {
-		return false, nil
-	}
-	return true, put(next, "subjects", subjects)
-}
-
-// restoreLabels puts the labels back that aggregation goes by.
-func restoreLabels(next *api.Object, want map[string]string) (changed bool) {
-	for key, value := range want {
-		if _, ok := next.Labels[key]; !ok {
-			if next.Labels == nil {
-				next.Labels = map[string]string{}
-			}
-			next.Labels[key] = value
-			changed = true
-		}
-	}
-	return changed
-}
-
-func put(obj *api.Object, field string, value any) error {
-	raw, err := json.Marshal(value)
-	if err != nil {
-		return fmt.Errorf("%s: %s: %w", obj.Key(), field, err)
-	}
-	if obj.Rest == nil {
-		obj.Rest = map[string]json.RawMessage{}
-	}
-	obj.Rest[field] = raw
-	return nil
 }

@@ -212,6 +212,7 @@ func TestTheDefaultsAreRestoredAtTheStart(t *testing.T) {
 	h.want(h.merge(clusterRoles+"/system:basic-user", `{"rules":[{"verbs":["get"],"apiGroups":[""],"resources":["mine"]}]}`), 200)
 	h.want(h.merge(clusterRoles+"/system:runner", `{"metadata":{"annotations":{"rbac.authorization.kubernetes.io/autoupdate":"false"}},"rules":[]}`), 200)
 	h.want(h.merge(clusterRoles+"/edit", `{"aggregationRule":{"clusterRoleSelectors":[{"matchLabels":{"mine":"too"}}]},"metadata":{"labels":null}}`), 200)
+	h.want(h.merge(clusterRoles+"/view", `{"rules":[]}`), 200) // as the controller may leave it
 	h.want(h.merge(clusterRoleBindings+"/system:basic-user", `{"subjects":[{"kind":"User","name":"mine"}]}`), 200)
 	seed := func() {
 		t.Helper()
@@ -224,6 +225,7 @@ func TestTheDefaultsAreRestoredAtTheStart(t *testing.T) {
 	contains(t, "rules", h.get(clusterRoles+"/system:basic-user").body, `"resources":["mine"]`, `"selfsubjectaccessreviews"`, `"selfsubjectreviews"`)
 	contains(t, "left alone", h.get(clusterRoles+"/system:runner").body, `"rules":[]`)
 	contains(t, "edit", h.get(clusterRoles+"/edit").body, `{"matchLabels":{"mine":"too"}}`, `aggregate-to-edit":"true"`, `aggregate-to-admin":"true"`)
+	contains(t, "left to the controller", h.get(clusterRoles+"/view").body, `"rules":[]`)
 	contains(t, "subjects", h.get(clusterRoleBindings+"/system:basic-user").body, `"name":"mine"`, `"name":"system:authenticated"`)
 	before, err := h.store.Revision(t.Context())
 	if err != nil {

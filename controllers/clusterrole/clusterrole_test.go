@@ -9,6 +9,7 @@ import (
 	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/api/rbac"
@@ -104,7 +105,8 @@ func TestABadSelectorIsTold(t *testing.T) {
 	})
 }
 
-// The default roles, put together by the controller: each has what it is meant for, and not what it is not.
+// The default roles, put together by the controller: each has what it has by default, which is what it is
+// meant for, and not what it is not.
 func TestTheDefaultRolesAreWhatTheySay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defaults, err := rbac.Defaults()
@@ -112,7 +114,11 @@ func TestTheDefaultRolesAreWhatTheySay(t *testing.T) {
 			t.Fatal(err)
 		}
 		var objs []*api.Object
+		complete := map[string][]rbacv1.PolicyRule{}
 		for _, typed := range defaults {
+			if role, ok := typed.(*rbacv1.ClusterRole); ok && role.AggregationRule != nil {
+				complete[role.Name], role.Rules = role.Rules, nil
+			}
 			obj, err := rbac.Encode(typed)
 			if err != nil {
 				t.Fatal(err)
@@ -120,6 +126,15 @@ func TestTheDefaultRolesAreWhatTheySay(t *testing.T) {
 			objs = append(objs, obj)
 		}
 		w := settle(t, objs...)
+		for name, want := range complete {
+			typed, err := rbac.Decode(w.Object(rbac.KindClusterRole, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if made := typed.(*rbacv1.ClusterRole).Rules; len(made) == 0 || !equality.Semantic.DeepEqual(made, want) {
+				t.Errorf("%s has %v, by default %v", name, made, want)
+			}
+		}
 		has := func(role, resource string) bool { return slices.Contains(strings.Fields(resources(w, role)), resource) }
 		for resource, want := range map[string]string{
 			"pipelines": "view edit admin", "pipelineruns/log": "view edit admin", "namespaces": "view edit admin",
