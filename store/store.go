@@ -185,6 +185,7 @@ type Write struct {
 	ManagedFields bool
 	Finalizers    func([]string) []string
 	Audited       func(Change) audit.Record // nil: nothing is recorded
+	Fence         string                    // a member; "" is none
 }
 
 // By names who is writing; it is kept with the version of the spec.

@@ -32,6 +32,7 @@ type Store struct {
 	hub      store.Hub
 	versions map[api.Key][]store.Version
 	trail    trail
+	members  map[string]struct{}
 }
 
 // Get implements store.Store.
@@ -116,6 +117,9 @@ func (s *Store) write(ctx context.Context, key api.Key, opts []store.WriteOption
 	change, err := rule(s.hub.Get(key))
 	if err != nil || w.DryRun {
 		return change.New, err
+	}
+	if err := s.fence(key, w.Fence, change); err != nil {
+		return nil, err
 	}
 	record, err := w.Record(change)
 	switch {

@@ -13,6 +13,13 @@ func TestStore(t *testing.T) {
 	storetest.Store(t, func(*testing.T) store.Store { return new(memory.Store) })
 }
 
+func TestFences(t *testing.T) {
+	storetest.Fences(t, func(*testing.T) (store.Store, func(string), func(string)) {
+		s := new(memory.Store)
+		return s, s.Join, s.Leave
+	})
+}
+
 func TestTasks(t *testing.T) {
 	storetest.Tasks(t, time.Second, func(*testing.T) store.Tasks { return &memory.Tasks{LeaseTime: time.Second} })
 }

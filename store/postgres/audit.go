@@ -12,7 +12,7 @@ import (
 	"github.com/powernode/powernode/store"
 )
 
-// auditSQL joins the end of batchSQL where a batch has records. A record is taken
+// auditSQL joins the statement of a batch where a batch has records. A record is taken
 // when its write has won, or when it has none. The row of the chain is
 // locked after the counter by every batch, so the links follow each other in
 // the order of revisions, and each continues the head that was committed last.

@@ -18,17 +18,20 @@ import (
 // commitTime bounds one statement; after it the connection is given up and the outcome looked up.
 const commitTime = 30 * time.Second
 
-// batchSQL commits a batch. The counter is locked first: all else depends on its
+// The statement that commits a batch, in parts. The counter is locked first: all else depends on its
 // row. An op whose object is not in the expected state does nothing; its revision stays unused.
 // (IS TRUE keeps the planner from making a join of the look-up in a hash.)
-const batchSQL = `
+const (
+	counterSQL = `
 WITH c AS (
 	UPDATE counter SET v = v + $1 RETURNING v - $1 AS base
-), ops AS MATERIALIZED (
+)`
+	opsSQL = `, ops AS MATERIALIZED (
 	SELECT c.base + t.ord AS rev, t.* FROM c, unnest(
 		$2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
 		$7::bigint[], $8::bytea[], $9::bytea[], $10::bigint[], $11::text[]
-	) WITH ORDINALITY AS t (op, kind, ns, name, uid, expect, data, prev, generation, by, ord)
+	) WITH ORDINALITY AS t (op, kind, ns, name, uid, expect, data, prev, generation, by, ord)`
+	winSQL = `
 ), created AS (
 	INSERT INTO objects (kind, ns, name, uid, rev, data)
 	SELECT kind, ns, name, uid, rev, data FROM ops WHERE op = 'A'
@@ -52,25 +55,26 @@ WITH c AS (
 	SELECT kind, ns, name, rev, uid, generation, $13, by, data FROM ops
 	WHERE generation > 0 AND (rev IN (SELECT rev FROM won)) IS TRUE
 )`
-
-// endSQL is the answer to a batch, and tells all servers of it.
-const endSQL = `
-SELECT base, ARRAY(SELECT rev FROM logged), pg_notify($14, 'r' || (base + $1)::text) FROM c`
+	// The answer to a batch, which tells all servers of it.
+	answerSQL = `
+SELECT base, ARRAY(SELECT rev FROM logged), pg_notify($14, 'r' || (base + $1)::text)`
+	endSQL = ` FROM c`
+)
 
 // commit brings a batch into the database and into memory, and answers its ops.
 func (b *batcher) commit(ctx context.Context, batch []*op) {
 	start, id, before := time.Now(), uuid.New(), b.store.hub.Position()
-	base, won, err := b.send(ctx, batch, id)
+	done, err := b.send(ctx, batch, id)
 	if missing(err) {
 		if err = errors.Join(b.store.parts.ensure(ctx), b.store.weeks.ensure(ctx)); err == nil {
-			base, won, err = b.send(ctx, batch, id)
+			done, err = b.send(ctx, batch, id)
 		}
 	}
 	b.store.metrics.batch(len(batch), time.Since(start))
 	var refused *pgconn.PgError
 	switch {
 	case err == nil:
-		b.settleBatch(batch, base, won)
+		b.settleBatch(batch, done)
 	case errors.Is(err, errUnsent):
 		fail(batch, err)
 	case !errors.As(err, &refused) || b.link.lost():
@@ -87,21 +91,31 @@ func (b *batcher) commit(ctx context.Context, batch []*op) {
 // errUnsent: the database never saw the batch.
 var errUnsent = fmt.Errorf("nothing was written: %w", api.ErrUnavailable)
 
-// send executes the statement; won are the revisions that were taken.
-func (b *batcher) send(ctx context.Context, batch []*op, id uuid.UUID) (base store.Revision, won []store.Revision, err error) {
+// committed is what the database made of a batch.
+type committed struct {
+	base  store.Revision   // the one before the batch's first
+	won   []store.Revision // that were taken
+	alive []string         // the members that fences of the batch name, without those that are none
+}
+
+// send executes the statement.
+func (b *batcher) send(ctx context.Context, batch []*op, id uuid.UUID) (done committed, err error) {
 	conn, err := b.link.get(ctx)
 	if err != nil {
-		return 0, nil, fmt.Errorf("%w: %w", errUnsent, err)
+		return done, fmt.Errorf("%w: %w", errUnsent, err)
 	}
 	// A stop of the server does not cut a commit off in the middle.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTime)
 	defer cancel()
-	sql, arguments := batchSQL+endSQL, b.arguments(batch, id)
-	if records := recordsOf(batch); records != nil {
-		sql, arguments = batchSQL+auditSQL+endSQL, append(arguments, records...)
+	arguments, results := b.arguments(batch, id), []any{&done.base, &done.won, nil}
+	records, fences := recordsOf(batch), fencesOf(batch)
+	arguments = append(arguments, records...)
+	if fences != nil {
+		arguments, results = append(arguments, fences), append(results, &done.alive)
 	}
-	err = conn.QueryRow(ctx, sql, arguments...).Scan(&base, &won, nil)
-	return base, won, err
+	sql := b.statements[shape{records != nil, fences != nil}]
+	err = conn.QueryRow(ctx, sql, arguments...).Scan(results...)
+	return done, err
 }
 
 // arguments lays the ops out in columns.
@@ -127,15 +141,19 @@ func (b *batcher) arguments(batch []*op, id uuid.UUID) []any {
 
 // settleBatch takes a committed batch into memory, and answers its ops. When other servers
 // were in between, the memory first needs their changes: then it reads these from the log.
-func (b *batcher) settleBatch(batch []*op, base store.Revision, won []store.Revision) {
-	taken := map[store.Revision]bool{}
-	for _, r := range won {
+func (b *batcher) settleBatch(batch []*op, done committed) {
+	taken, base := map[store.Revision]bool{}, done.base
+	for _, r := range done.won {
 		taken[r] = true
 	}
 	var changes []store.Change
 	answers := make([]outcome, len(batch))
 	for i, o := range batch {
 		r := base + store.Revision(i) + 1
+		if done.shutOut(o) {
+			answers[i].err = store.FencedOff(o.key, o.fence)
+			continue
+		}
 		if o.alone() {
 			continue
 		}

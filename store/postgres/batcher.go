@@ -32,6 +32,7 @@ type op struct {
 	prev    []byte // the document before, when its revision is far back
 	expect  store.Revision
 	by      string
+	fence   string       // the member that must be one
 	record  *audit.Entry // to commit with the write; nil when there is none
 	state   atomic.Int32 // queued, then taken or given up
 	outcome chan outcome // takes one
@@ -52,8 +53,10 @@ type outcome struct {
 type batcher struct {
 	store *Store
 	link  link
-	wake  chan struct{}
-	done  chan struct{} // closed when nothing is committed any more
+	// statements are the texts for a batch, by what is in it.
+	statements map[shape]string
+	wake       chan struct{}
+	done       chan struct{} // closed when nothing is committed any more
 
 	committing sync.Mutex // held from sending a batch until it is in memory
 
@@ -65,8 +68,11 @@ func newBatcher(s *Store) *batcher {
 	return &batcher{
 		store: s,
 		link:  link{dsn: s.config.DSN, name: s.id + " writer"},
-		wake:  make(chan struct{}, 1),
-		done:  make(chan struct{}),
+
+		statements: statements(),
+
+		wake: make(chan struct{}, 1),
+		done: make(chan struct{}),
 	}
 }
 
@@ -91,12 +97,12 @@ func (o *op) size() int {
 }
 
 // write commits a change with its record, or says why not; errLost when another write was first.
-func (b *batcher) write(ctx context.Context, c store.Change, by string, record *audit.Entry) (*api.Object, error) {
-	o, err := b.store.newOp(c, by)
+func (b *batcher) write(ctx context.Context, c store.Change, w store.Write, record *audit.Entry) (*api.Object, error) {
+	o, err := b.store.newOp(c, w.By)
 	if err != nil {
 		return nil, err
 	}
-	o.record = record
+	o.record, o.fence = record, w.Fence
 	return b.do(ctx, o)
 }
 

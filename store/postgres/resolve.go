@@ -34,10 +34,9 @@ func (b *batcher) resolve(ctx context.Context, batch []*op, id uuid.UUID, before
 			return
 		}
 		if err == nil {
-			var base store.Revision
-			var won []store.Revision
-			if base, won, err = b.send(ctx, batch, id); err == nil {
-				b.settleBatch(batch, base, won)
+			var done committed
+			if done, err = b.send(ctx, batch, id); err == nil {
+				b.settleBatch(batch, done)
 				return
 			}
 			if !b.link.lost() { // the database itself refuses it

@@ -81,7 +81,7 @@ func (s *Store) write(ctx context.Context, key api.Key, opts []store.WriteOption
 		if change.Type == "" {
 			return change.New, s.noteIdle(ctx, record)
 		}
-		written, err := s.writer.write(ctx, change, w.By, record)
+		written, err := s.writer.write(ctx, change, w, record)
 		if !errors.Is(err, errLost) {
 			return written, err
 		}
