@@ -2,6 +2,7 @@ package memory_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/powernode/powernode/store"
@@ -35,4 +36,19 @@ func TestBlobs(t *testing.T) {
 func TestAudit(t *testing.T) {
 	storetest.Audit(t, func(*testing.T) store.Store { return new(memory.Store) },
 		func(s store.Store) store.Audit { return s.(*memory.Store).Audit() })
+}
+
+func TestMembers(t *testing.T) {
+	// In fake time, as silence takes its time.
+	storetest.Members(t, func(t *testing.T, rule func(*testing.T, storetest.MembersWorld)) {
+		synctest.Test(t, func(t *testing.T) {
+			var s memory.Store
+			all := &memory.Members{Store: &s}
+			rule(t, storetest.MembersWorld{
+				Process: func() (store.Store, store.Members) { return &s, all },
+				Silence: func(m store.Member) { all.Silence(m.ID()) },
+				Hear:    func(m store.Member) { all.Hear(m.ID()) },
+			})
+		})
+	})
 }
