@@ -7,7 +7,7 @@ STATE  := .powernode
 LISTEN ?= 127.0.0.1:3000
 GO     := go
 
-.PHONY: help setup build demo run test test-short lint bench fuzz soak clean
+.PHONY: help setup build demo run test test-short lint bench microbench fuzz soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +40,10 @@ lint: ## gofmt, go vet, staticcheck
 soak: setup ## what takes long: the crash and outage tests, ten times over
 	$(GO) test -race -timeout 2h -count 10 -run 'Killed|Kill|Crash|Dies|Stop|Lost|Outage|Takeover' ./examples ./store/... ./controllers/...
 
-bench: ## print our figures beside a raw UPDATE of the same run
+bench: setup ## print our figures beside a raw UPDATE of the same run (BENCH="-only write -rows 'HTTP update'")
+	$(GO) run ./examples/bench $(BENCH)
+
+microbench: ## the Go benchmarks of single parts
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./store/... ./schemas/... ./api/...
 
 fuzz: ## a minute of each fuzz target

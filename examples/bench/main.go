@@ -1,0 +1,117 @@
+// Bench prints what the product costs, beside a raw UPDATE of the same run on the same machine:
+// writes at the store and through the API, watches, lists, memory, start-up.
+//
+//	go run ./examples/bench                       # all of it
+//	go run ./examples/bench -only write -seconds 3
+//
+// The servers are real pnserver processes on a private PostgreSQL, fresh for every round; the clients are
+// this process. What is compared is measured in turns, and the figure is the median of the rounds.
+// Ratios carry over to other machines, rates do not.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// section is one table of the output.
+type section struct {
+	name, title string
+	run         func(context.Context, *bench) error
+}
+
+// sections in the order of the output.
+func sections() []section {
+	return []section{
+		{"write", "Writes of 1 KiB objects", measureWrites},
+	}
+}
+
+// bench is one run of the program.
+type bench struct {
+	out, progress io.Writer
+	pnserver      string // the binary
+	dir           string // temporary
+	rounds        int
+	window        time.Duration // of one measurement
+	clients       []int
+	rows          []string // of the write table, all when empty
+}
+
+// run measures what the arguments ask for.
+func run(ctx context.Context, args []string, out, progress io.Writer) error {
+	b := &bench{out: out, progress: progress}
+	only, err := b.parse(args)
+	if err != nil {
+		return err
+	}
+	clean, err := b.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	defer clean()
+	for _, s := range sections() {
+		if len(only) > 0 && !slices.Contains(only, s.name) {
+			continue
+		}
+		fmt.Fprintf(out, "\n%s\n", s.title)
+		if err := s.run(ctx, b); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return nil
+}
+
+func (b *bench) parse(args []string) (only []string, err error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	var names []string
+	for _, s := range sections() {
+		names = append(names, s.name)
+	}
+	list := flags.String("only", "", "tables to print, of "+strings.Join(names, ",")+"; all when empty")
+	rows := flags.String("rows", "", "rows of the write table, separated by commas, such as \"HTTP update\"; all when empty")
+	seconds := flags.Float64("seconds", 1, "how long one measurement takes")
+	clients := flags.String("clients", "1,8,32,64", "how many clients write at once")
+	flags.IntVar(&b.rounds, "rounds", 3, "how often each is measured; the median counts")
+	flags.StringVar(&b.pnserver, "pnserver", "", "the program to measure; built from the sources when empty")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	b.window = time.Duration(*seconds * float64(time.Second))
+	for _, n := range split(*clients) {
+		var count int
+		if _, err := fmt.Sscan(n, &count); err != nil || count < 1 {
+			return nil, fmt.Errorf("-clients: %q is not a number of clients", n)
+		}
+		b.clients = append(b.clients, count)
+	}
+	b.rows, only = split(*rows), split(*list)
+	for _, name := range only {
+		if !slices.Contains(names, name) {
+			return nil, fmt.Errorf("-only: there is no table %q, but %s", name, strings.Join(names, ", "))
+		}
+	}
+	return only, nil
+}
+
+func split(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
+}
