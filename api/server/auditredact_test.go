@@ -3,61 +3,13 @@ package server_test
 import (
 	"strings"
 	"testing"
-
-	"github.com/powernode/powernode/api/server"
-	"github.com/powernode/powernode/schemas"
 )
 
 const vaults = "/apis/test.powernode.io/v1/namespaces/default/vaults"
 
-// vaultKind has fields that are sensitive in every shape.
-const vaultKind = `
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: vaults.test.powernode.io}
-spec:
-  group: test.powernode.io
-  scope: Namespaced
-  names: {plural: vaults, singular: vault, kind: Vault, listKind: VaultList}
-  versions:
-    - name: v1
-      served: true
-      storage: true
-      schema:
-        openAPIV3Schema:
-          type: object
-          description: A Vault keeps things to itself.
-          properties:
-            spec:
-              type: object
-              description: What it keeps.
-              properties:
-                open: {type: string, description: What all may see.}
-                key: {type: string, maxLength: 20, description: A secret., x-powernode-sensitive: true}
-                pin: {type: integer, description: A secret number., x-powernode-sensitive: true}
-                keys:
-                  type: array
-                  description: Secrets.
-                  x-powernode-sensitive: true
-                  x-kubernetes-list-type: set
-                  items: {type: string, description: A secret.}
-                doors:
-                  type: array
-                  description: Doors.
-                  items:
-                    type: object
-                    description: A door.
-                    properties:
-                      name: {type: string, description: Its name.}
-                      code: {type: string, description: What opens it., x-powernode-sensitive: true}
-`
-
+// startWithVaults is a server with a kind that has sensitive fields in every shape.
 func startWithVaults(t *testing.T) *audited {
-	kind, err := schemas.Parse([]byte(vaultKind))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return startAudited(t, func(cfg *server.Config) { cfg.Kinds = append(cfg.Kinds, kind) })
+	return startAudited(t, withKind(t, "testdata/vaults.yaml"))
 }
 
 func TestSensitiveFieldsOfAnyKindAreNotRecorded(t *testing.T) {

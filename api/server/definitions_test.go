@@ -9,10 +9,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/dynamic/dynamicinformer"
-	"k8s.io/client-go/tools/cache"
 
 	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/api/server"
@@ -159,31 +155,12 @@ func TestNoObjectsOfAKindThatIsGoing(t *testing.T) {
 	contains(t, "nothing comes back", h.want(h.get(gears), 200).body, `"items":[]`)
 }
 
-// informedOf is an informer of client-go on Gears, in sync.
-func informedOf(t *testing.T, h *harness) cache.SharedIndexInformer {
-	t.Helper()
-	client, err := dynamic.NewForConfig(h.config())
-	if err != nil {
-		t.Fatal(err)
-	}
-	factory := dynamicinformer.NewDynamicSharedInformerFactory(client, 0)
-	informer := factory.ForResource(schema.GroupVersionResource{Group: "example.org", Version: "v1", Resource: "gears"}).Informer()
-	ctx, cancel := context.WithCancel(context.Background())
-	factory.Start(ctx.Done())
-	t.Cleanup(func() {
-		cancel()
-		factory.Shutdown()
-	})
-	eventually(t, "the informer's sync", informer.HasSynced)
-	return informer
-}
-
 // TestAnInformerOutlivesAChangeOfItsKind: what it is told from then on has the new form.
 func TestAnInformerOutlivesAChangeOfItsKind(t *testing.T) {
 	counted := &flakyStore{}
 	h := start(t, func(c *server.Config) { counted.Store, c.Store = c.Store, counted })
 	h.define(crd("gears", "Gear", "", "teeth"))
-	informer := informedOf(t, h)
+	informer := informed(t, h, "example.org", "gears")
 	told := func(name, field string, want any) func() bool {
 		return func() bool {
 			item, found, err := informer.GetStore().GetByKey("default/" + name)

@@ -114,18 +114,36 @@ var parseKinds = sync.OnceValues(func() (kinds []*schemas.Kind, err error) {
 		return nil, fmt.Errorf("no schemas of the core kinds: %w", err)
 	}
 	for _, file := range append(files, "testdata/widgets.yaml") {
-		doc, err := os.ReadFile(file)
+		kind, err := parseKind(file)
 		if err != nil {
 			return nil, err
-		}
-		kind, err := schemas.Parse(doc)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		kinds = append(kinds, kind)
 	}
 	return kinds, nil
 })
+
+func parseKind(file string) (*schemas.Kind, error) {
+	doc, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	kind, err := schemas.Parse(doc)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return kind, nil
+}
+
+// withKind adds the kind that a file defines to the server.
+func withKind(t testing.TB, file string) func(*server.Config) {
+	t.Helper()
+	kind, err := parseKind(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(c *server.Config) { c.Kinds = append(c.Kinds, kind) }
+}
 
 // answer is a response that was read to its end.
 type answer struct {

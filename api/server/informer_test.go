@@ -26,15 +26,15 @@ func (h *harness) config() *rest.Config {
 	}}
 }
 
-// informed is an informer of client-go on Widgets, in sync.
-func informed(t *testing.T, h *harness) cache.SharedIndexInformer {
+// informed is an informer of client-go on a resource of version v1, in sync.
+func informed(t *testing.T, h *harness, group, resource string) cache.SharedIndexInformer {
 	t.Helper()
 	client, err := dynamic.NewForConfig(h.config())
 	if err != nil {
 		t.Fatal(err)
 	}
 	factory := dynamicinformer.NewDynamicSharedInformerFactory(client, 0)
-	informer := factory.ForResource(schema.GroupVersionResource{Group: "test.powernode.io", Version: "v1", Resource: "widgets"}).Informer()
+	informer := factory.ForResource(schema.GroupVersionResource{Group: group, Version: "v1", Resource: resource}).Informer()
 	ctx, cancel := context.WithCancel(context.Background())
 	factory.Start(ctx.Done())
 	t.Cleanup(func() {
@@ -56,7 +56,7 @@ func TestAnInformerOfClientGoSeesEveryChange(t *testing.T) {
 	counted := &flakyStore{}
 	h := start(t, func(c *server.Config) { counted.Store, c.Store = c.Store, counted })
 	h.widget("before", 1)
-	informer := informed(t, h)
+	informer := informed(t, h, "test.powernode.io", "widgets")
 	if lists := counted.lists.Load(); lists != 1 {
 		t.Errorf("%d lists for one informer: it fell back from its watch list", lists)
 	}
@@ -83,7 +83,7 @@ func TestAnInformerSurvivesThatItsRevisionIsGone(t *testing.T) {
 	h := start(t, func(c *server.Config) { gone.Store, c.Store = c.Store, gone })
 	h.widget("a", 1)
 	gone.expired.Store(true) // the watch after the list of the informer fails, and again
-	informer := informed(t, h)
+	informer := informed(t, h, "test.powernode.io", "widgets")
 	b := h.widget("b", 1)
 	lists := gone.lists.Load()
 	eventually(t, "a new list", func() bool { return gone.lists.Load() > lists })

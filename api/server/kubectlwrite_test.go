@@ -2,13 +2,11 @@ package server_test
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/api/server"
-	"github.com/powernode/powernode/schemas"
 )
 
 // subject is an object that a session with kubectl writes: one value of it.
@@ -50,16 +48,7 @@ func configMapSubject() subject {
 
 // withPipelines adds a kind of ours.
 func withPipelines(t testing.TB) func(*server.Config) {
-	t.Helper()
-	doc, err := os.ReadFile("../../schemas/pipelines.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	kind, err := schemas.Parse(doc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func(c *server.Config) { c.Kinds = append(c.Kinds, kind) }
+	return withKind(t, "../../schemas/pipelines.yaml")
 }
 
 // writing is kubectl at work on a subject.

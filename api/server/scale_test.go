@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"fmt"
-	"os"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,23 +11,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 
 	"github.com/powernode/powernode/api/server"
-	"github.com/powernode/powernode/schemas"
 )
 
 const fleets = "/apis/test.powernode.io/v1/namespaces/default/fleets"
 
 // withFleets adds the kind Fleet to the server.
 func withFleets(t testing.TB) func(*server.Config) {
-	t.Helper()
-	doc, err := os.ReadFile("testdata/fleets.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	kind, err := schemas.Parse(doc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func(c *server.Config) { c.Kinds = append(c.Kinds, kind) }
+	return withKind(t, "testdata/fleets.yaml")
 }
 
 func fleetBody(name, spec string) string {

@@ -15,6 +15,8 @@ import (
 	"golang.org/x/oauth2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clientauthentication "k8s.io/client-go/pkg/apis/clientauthentication/v1"
+
+	"github.com/powernode/powernode/cmd/internal/private"
 )
 
 // renewBefore is how long before its end an id token is renewed.
@@ -58,7 +60,7 @@ func (k *kept) write(path string) error {
 	if err != nil {
 		return err
 	}
-	return writePrivate(path, data)
+	return private.Write(path, data)
 }
 
 func readKept(path string) (*kept, error) {

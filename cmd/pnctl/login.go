@@ -15,6 +15,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/powernode/powernode/cmd/internal/private"
 )
 
 // longestInput bounds what is read as a token from standard input.
@@ -77,7 +79,7 @@ func (o *loginOptions) login(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the server %s does not take the login: %w", cluster.Server, err)
 	}
-	if err := writePrivate(got.file, got.content); err != nil {
+	if err := private.Write(got.file, got.content); err != nil {
 		return err
 	}
 	if err := o.keep(cluster, got.user, namespace); err != nil {

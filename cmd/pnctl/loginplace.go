@@ -8,6 +8,8 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/powernode/powernode/cmd/internal/private"
 )
 
 // path is the kubeconfig that is written: one that was named, else the user's own. Those that
@@ -74,22 +76,5 @@ func changeConfig(path string, change func(*clientcmdapi.Config)) error {
 	if err != nil {
 		return err
 	}
-	return writePrivate(path, data)
-}
-
-// writePrivate replaces a file at once, readable by its owner only from the first byte.
-func writePrivate(path string, data []byte) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name())
-	if _, err := temp.Write(data); err != nil {
-		temp.Close()
-		return err
-	}
-	if err := temp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), path)
+	return private.Write(path, data)
 }

@@ -17,6 +17,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/powernode/powernode/api/server"
+	"github.com/powernode/powernode/cmd/internal/private"
 )
 
 // access is who may call: an administrator, by the token in admin.kubeconfig,
@@ -68,7 +69,7 @@ func fileToken(path string) (string, error) {
 		return "", err
 	}
 	token := newToken()
-	return token, writePrivate(path, []byte(token+"\n"))
+	return token, private.Write(path, []byte(token+"\n"))
 }
 
 // newToken has 256 bits from the system's random source.
@@ -97,24 +98,7 @@ func (a *access) writeKubeconfig(serverURL, caFile string) error {
 	if err != nil {
 		return fmt.Errorf("encode kubeconfig: %w", err)
 	}
-	return writePrivate(a.kubeconfig, data)
-}
-
-// writePrivate replaces a file at once, readable by its owner only from the first byte.
-func writePrivate(path string, data []byte) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name())
-	if _, err := temp.Write(data); err != nil {
-		temp.Close()
-		return err
-	}
-	if err := temp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), path)
+	return private.Write(a.kubeconfig, data)
 }
 
 // authenticate tells whose token it is, in constant time.

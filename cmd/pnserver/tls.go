@@ -14,6 +14,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/powernode/powernode/cmd/internal/private"
 )
 
 // certificates loads what HTTPS is served with, and notes which authority a
@@ -62,10 +64,10 @@ func ensureSelfSigned(certFile, keyFile, listen string) error {
 	if err != nil {
 		return fmt.Errorf("make a certificate for %s: %w", host, err)
 	}
-	if err := writePrivate(keyFile, key); err != nil {
+	if err := private.Write(keyFile, key); err != nil {
 		return err
 	}
-	return writePrivate(certFile, cert)
+	return private.Write(certFile, cert)
 }
 
 // certName is the name under which a client on this machine reaches host.

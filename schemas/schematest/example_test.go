@@ -1,6 +1,7 @@
 package schematest_test
 
 import (
+	_ "embed"
 	"slices"
 	"strings"
 	"testing"
@@ -9,47 +10,12 @@ import (
 	"github.com/powernode/powernode/schemas/schematest"
 )
 
-const gadgets = `
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: gadgets.example.com}
-spec:
-  group: example.com
-  names: {plural: gadgets, kind: Gadget}
-  scope: Namespaced
-  versions:
-    - name: v1
-      served: true
-      storage: true
-      schema:
-        openAPIV3Schema:
-          type: object
-          properties:
-            spec:
-              description: no full stop
-              type: object
-              required: [name]
-              properties:
-                name: {type: string, minimum: 3}
-                'off': {type: string, description: A switch.}
-                steps:
-                  type: array
-                  description: Steps.
-                  items:
-                    type: object
-                    properties:
-                      run: {type: string, default: make, description: What to do.}
-                      env: {type: object, description: Variables., additionalProperties: {type: object, properties: {value: {type: string, description: A value.}}}}
-            status:
-              type: object
-              description: Status.
-              required: [fase]
-              properties: {phase: {type: string, description: Phase.}}
-`
+//go:embed testdata/gadgets.yaml
+var gadgets []byte
 
 func gadget(t *testing.T) *schemas.Kind {
 	t.Helper()
-	k, err := schemas.Parse([]byte(gadgets))
+	k, err := schemas.Parse(gadgets)
 	if err != nil {
 		t.Fatal(err)
 	}
