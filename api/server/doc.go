@@ -6,14 +6,14 @@
 // A request runs through these steps, each in files of its own:
 //
 //   - who is it, and in whose name: auth.go, impersonate.go, tokens.go and accounts.go over package
-//     identity; may it come in now: limits.go; may it do that: authorize.go, policy.go and escalate.go over
-//     package rbac; the questions about both: reviews.go and tokenreview.go
+//     identity; may it come in now: limits.go; may it do that: authorize.go, policy.go (over what reflector.go
+//     keeps up with the store) and escalate.go over package rbac; the questions about both: reviews.go and tokenreview.go
 //   - what does the path name: path.go, request.go, catalog.go, subresources.go. The catalog
-//     is the kinds that are served, and what follows from them (discovery.go, openapi.go); follow.go exchanges it when a
-//     definition of a user's kind changes
+//     is the kinds that are served, and what follows from them (groupversions.go, discovery.go, openapi.go); follow.go
+//     exchanges it when a definition of a user's kind changes, and whileserved.go ends what a kind that is gone was asked for
 //   - one handler a verb: read.go, watch.go, write.go, update.go, patch.go, apply.go, delete.go; for
 //     what is below an object scale.go, history.go and the subresources of its kind
-//   - on the way of a written document: document.go (form, defaults, validation), track.go and
+//   - on the way of a written document: document.go (form, defaults, validation), entrylimit.go, track.go and
 //     fields.go (whose fields are whose), metadata.go and the rules of core kinds, replace.go
 //   - on the way to and from the store: convert.go (served otherwise than stored), audit.go (the
 //     record that goes with every change, and with every refusal)

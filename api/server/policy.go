@@ -28,7 +28,7 @@ const (
 type policy struct {
 	store store.Store
 	log   *slog.Logger
-	kinds map[string]*mirror[any] // by qualified kind
+	kinds map[string]*reflector[any] // by qualified kind
 
 	changes   atomic.Int64 // of the objects, counted
 	built     atomic.Pointer[builtPolicy]
@@ -44,9 +44,9 @@ type builtPolicy struct {
 }
 
 func newPolicy(objects store.Store, log *slog.Logger) *policy {
-	p := &policy{store: objects, log: log, kinds: map[string]*mirror[any]{}}
+	p := &policy{store: objects, log: log, kinds: map[string]*reflector[any]{}}
 	for _, kind := range rbac.Kinds() {
-		p.kinds[kind] = &mirror[any]{store: objects, kind: kind, read: rbac.Decode, changed: p.changed, failed: p.failed}
+		p.kinds[kind] = &reflector[any]{store: objects, kind: kind, read: rbac.Decode, changed: p.changed, failed: p.failed}
 	}
 	return p
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/powernode/powernode/store"
 )
 
-// mirrorPause is the wait before a kind is read again whose watch has ended.
-const mirrorPause = 200 * time.Millisecond
+// reflectorPause is the wait before a kind is read again whose watch has ended.
+const reflectorPause = 200 * time.Millisecond
 
-// mirror keeps what was made of the objects of one kind up with the store, and knows up to which
+// reflector keeps what was made of the objects of one kind up with the store, and knows up to which
 // revision it has come.
-type mirror[T any] struct {
+type reflector[T any] struct {
 	store store.Store
 	kind  string
 	// read makes what is kept of an object; one that it gives an error for is left out.
@@ -33,7 +33,7 @@ type mirror[T any] struct {
 }
 
 // run follows the kind until ctx ends.
-func (m *mirror[T]) run(ctx context.Context) {
+func (m *reflector[T]) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := m.follow(ctx)
 		if ctx.Err() != nil {
@@ -42,13 +42,13 @@ func (m *mirror[T]) run(ctx context.Context) {
 		m.failed(fmt.Errorf("follow %s: %w", m.kind, err))
 		select {
 		case <-ctx.Done():
-		case <-time.After(mirrorPause):
+		case <-time.After(reflectorPause):
 		}
 	}
 }
 
 // follow reads all, then every change, until something fails.
-func (m *mirror[T]) follow(ctx context.Context) error {
+func (m *reflector[T]) follow(ctx context.Context) error {
 	list, err := m.store.List(ctx, m.kind, store.ListOptions{})
 	if err != nil {
 		return err
@@ -68,7 +68,7 @@ func (m *mirror[T]) follow(ctx context.Context) error {
 }
 
 // set changes what is kept, and then tells that it has come to a revision.
-func (m *mirror[T]) set(change func(), at store.Revision) {
+func (m *reflector[T]) set(change func(), at store.Revision) {
 	m.mu.Lock()
 	change()
 	m.changed()
@@ -77,7 +77,7 @@ func (m *mirror[T]) set(change func(), at store.Revision) {
 	m.moved.Ring()
 }
 
-func (m *mirror[T]) apply(event store.Event) {
+func (m *reflector[T]) apply(event store.Event) {
 	switch event.Type {
 	case store.Deleted:
 		delete(m.entries, event.Object.Key())
@@ -86,7 +86,7 @@ func (m *mirror[T]) apply(event store.Event) {
 	}
 }
 
-func (m *mirror[T]) put(entries map[api.Key]T, obj *api.Object) {
+func (m *reflector[T]) put(entries map[api.Key]T, obj *api.Object) {
 	entry, err := m.read(obj)
 	if err != nil {
 		delete(entries, obj.Key())
@@ -96,8 +96,8 @@ func (m *mirror[T]) put(entries map[api.Key]T, obj *api.Object) {
 	entries[obj.Key()] = entry
 }
 
-// reach waits until the mirror has come to a revision at which the kind changed.
-func (m *mirror[T]) reach(ctx context.Context, at store.Revision) error {
+// reach waits until the reflector has come to a revision at which the kind changed.
+func (m *reflector[T]) reach(ctx context.Context, at store.Revision) error {
 	for {
 		bell := m.moved.Next()
 		m.mu.Lock()
@@ -115,7 +115,7 @@ func (m *mirror[T]) reach(ctx context.Context, at store.Revision) error {
 }
 
 // each calls visit with all that is kept, in no order; false before the first read.
-func (m *mirror[T]) each(visit func(T)) bool {
+func (m *reflector[T]) each(visit func(T)) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, entry := range m.entries {
