@@ -3,6 +3,7 @@ module github.com/powernode/powernode
 go 1.26.0
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/bmatcuk/doublestar/v4 v4.10.0
 	github.com/coder/websocket v1.8.15
 	github.com/containerd/errdefs v1.0.0
