@@ -60,3 +60,28 @@ func (s *Store) Queued() int {
 
 // Prune does what is done every hour.
 func (s *Store) Prune(ctx context.Context) error { return s.pruner.prune(ctx) }
+
+// Watchers is how many watches are open.
+func (s *Store) Watchers() int { return s.hub.Watchers() }
+
+// OldestBackedUp is the first step of which there are backups.
+const OldestBackedUp = oldestBackedUp
+
+// TablesKnown are the tables that Backup has an opinion on.
+func TablesKnown() map[string]bool {
+	known := map[string]bool{}
+	for _, list := range [][]string{tablesBackedUp, tablesOfLogs, tablesLeftOut} {
+		for _, table := range list {
+			known[table] = true
+		}
+	}
+	return known
+}
+
+// MigrateTo takes the steps up to number to.
+func MigrateTo(ctx context.Context, conn *pgx.Conn, to int) error {
+	return migrating(ctx, conn, func(tx pgx.Tx, steps []migration, at int) error {
+		_, err := climb(ctx, tx, steps, at, to)
+		return err
+	})
+}

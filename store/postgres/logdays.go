@@ -3,21 +3,48 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
 // openDay makes the partition of log chunks for today by the database's clock,
-// and drops those of former days that nothing is left in.
+// and drops those of former days that nothing is left in; that can wait, where somebody reads them
+// for long, as a backup does.
 func (l *Logs) openDay(ctx context.Context) error {
-	return pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '5s'; SELECT pg_advisory_xact_lock(hashtext('powernode log days'), hashtext(current_schema()))`); err != nil {
-			return fmt.Errorf("lock log days: %w", err)
-		}
+	var former []string
+	err := l.aloneWithDays(ctx, func(tx pgx.Tx, days []string) error {
 		var today time.Time
 		if err := tx.QueryRow(ctx, `SELECT current_date`).Scan(&today); err != nil {
 			return fmt.Errorf("read the date: %w", err)
+		}
+		table := "log_chunks_" + today.Format("20060102")
+		if slices.Contains(days, table) {
+			return nil
+		}
+		former = days
+		return createDay(ctx, tx, table, today)
+	})
+	if err != nil || len(former) == 0 {
+		return err
+	}
+	_ = l.aloneWithDays(ctx, func(tx pgx.Tx, _ []string) error { // if not now, then tomorrow
+		for _, day := range former {
+			if err := dropEmpty(ctx, tx, day); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return nil
+}
+
+// aloneWithDays runs f in a transaction that no other server's looking after the days is in.
+func (l *Logs) aloneWithDays(ctx context.Context, f func(tx pgx.Tx, days []string) error) error {
+	return pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xact_lock(hashtext('powernode log days'), hashtext(current_schema()))`); err != nil {
+			return fmt.Errorf("lock log days: %w", err)
 		}
 		rows, err := tx.Query(ctx, `
 			SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'log_chunks'::regclass`)
@@ -28,16 +55,7 @@ func (l *Logs) openDay(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("list log days: %w", err)
 		}
-		table := "log_chunks_" + today.Format("20060102")
-		for _, day := range days {
-			if day == table {
-				return nil
-			}
-			if err := dropEmpty(ctx, tx, day); err != nil {
-				return err
-			}
-		}
-		return createDay(ctx, tx, table, today)
+		return f(tx, days)
 	})
 }
 

@@ -23,43 +23,71 @@ type migration struct {
 }
 
 // Migrate brings the schema that conn works in (the first of its search_path) to
-// this version. Servers that start together take turns. A database of a newer version is refused.
-func Migrate(ctx context.Context, conn *pgx.Conn) error {
-	return migrating(ctx, conn, func(tx pgx.Tx, steps []migration, at int) error {
-		if newest := steps[len(steps)-1].number; at > newest {
-			return fmt.Errorf("the database is of a newer version (step %d) than this program (step %d): use the newer program", at, newest)
+// this version, and names the steps that it took. Servers that start together take turns. A database of a newer version is refused.
+func Migrate(ctx context.Context, conn *pgx.Conn) (taken []string, err error) {
+	err = migrating(ctx, conn, func(tx pgx.Tx, steps []migration, at int) error {
+		if err := refuseNewer(steps, at); err != nil {
+			return err
 		}
-		for _, step := range steps {
-			if step.number <= at {
-				continue
-			}
-			if _, err := tx.Exec(ctx, step.up); err != nil {
-				return fmt.Errorf("migration %s: %w", step.name, err)
-			}
-			if _, err := tx.Exec(ctx, `INSERT INTO migrations (number, name, at) VALUES ($1, $2, now())`, step.number, step.name); err != nil {
-				return fmt.Errorf("note migration %s: %w", step.name, err)
-			}
-		}
-		return nil
+		taken, err = climb(ctx, tx, steps, at, newestOf(steps))
+		return err
 	})
+	return taken, err
 }
 
-// Rollback takes back the latest migrations down to, not including, number to. What they kept is lost.
-func Rollback(ctx context.Context, conn *pgx.Conn, to int) error {
-	return migrating(ctx, conn, func(tx pgx.Tx, steps []migration, at int) error {
-		for _, step := range slices.Backward(steps) {
-			if step.number <= to || step.number > at {
-				continue
-			}
-			if _, err := tx.Exec(ctx, step.down); err != nil {
-				return fmt.Errorf("take back migration %s: %w", step.name, err)
-			}
-			if _, err := tx.Exec(ctx, `DELETE FROM migrations WHERE number = $1`, step.number); err != nil {
-				return fmt.Errorf("note the way back from %s: %w", step.name, err)
-			}
+// Rollback takes back the latest migrations down to, not including, number to, and names them. What they kept is lost.
+func Rollback(ctx context.Context, conn *pgx.Conn, to int) (taken []string, err error) {
+	err = migrating(ctx, conn, func(tx pgx.Tx, steps []migration, at int) error {
+		if err := refuseNewer(steps, at); err != nil {
+			return err
 		}
-		return nil
+		taken, err = descend(ctx, tx, steps, at, to)
+		return err
 	})
+	return taken, err
+}
+
+func newestOf(steps []migration) int { return steps[len(steps)-1].number }
+
+func refuseNewer(steps []migration, at int) error {
+	if newest := newestOf(steps); at > newest {
+		return fmt.Errorf("the database is of a newer version (step %d) than this program (step %d): use the newer program", at, newest)
+	}
+	return nil
+}
+
+// climb takes the steps after at, up to and with number to.
+func climb(ctx context.Context, tx pgx.Tx, steps []migration, at, to int) (taken []string, err error) {
+	for _, step := range steps {
+		if step.number <= at || step.number > to {
+			continue
+		}
+		if _, err := tx.Exec(ctx, step.up); err != nil {
+			return taken, fmt.Errorf("migration %s: %w", step.name, err)
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO migrations (number, name, at) VALUES ($1, $2, now())`, step.number, step.name); err != nil {
+			return taken, fmt.Errorf("note migration %s: %w", step.name, err)
+		}
+		taken = append(taken, step.name)
+	}
+	return taken, nil
+}
+
+// descend takes the steps back from at, down to but not including number to.
+func descend(ctx context.Context, tx pgx.Tx, steps []migration, at, to int) (taken []string, err error) {
+	for _, step := range slices.Backward(steps) {
+		if step.number <= to || step.number > at {
+			continue
+		}
+		if _, err := tx.Exec(ctx, step.down); err != nil {
+			return taken, fmt.Errorf("take back migration %s: %w", step.name, err)
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM migrations WHERE number = $1`, step.number); err != nil {
+			return taken, fmt.Errorf("note the way back from %s: %w", step.name, err)
+		}
+		taken = append(taken, step.name)
+	}
+	return taken, nil
 }
 
 // migrating runs f in a transaction that no other server can be in at the same time.

@@ -39,6 +39,8 @@ type Config struct {
 	// Keys has the keys that the kinds of Sealed are encrypted with; nothing is when it is nil.
 	Keys   seal.Source
 	Sealed []string // qualified kinds
+	// Unmigrated leaves the tables as they are: a database that lacks steps is refused.
+	Unmigrated bool
 
 	history   history
 	leaseTime time.Duration // of tasks
@@ -130,22 +132,35 @@ func (c Config) complete() Config {
 
 // prepare migrates, and returns the schema's channel.
 func prepare(ctx context.Context, config Config) (channel string, err error) {
-	conn, err := pgx.Connect(ctx, config.DSN)
+	conn, schema, err := connectSchema(ctx, config.DSN)
 	if err != nil {
-		return "", fmt.Errorf("connect to the database: %w", err)
-	}
-	defer conn.Close(ctx)
-	var schema *string
-	if err := conn.QueryRow(ctx, `SELECT current_schema()`).Scan(&schema); err != nil {
-		return "", fmt.Errorf("find the schema: %w", err)
-	}
-	if schema == nil {
-		return "", fmt.Errorf("the database has no schema of its search_path: create it first")
-	}
-	if err := Migrate(ctx, conn); err != nil {
 		return "", err
 	}
-	return channelOf(*schema), nil
+	defer conn.Close(ctx)
+	if config.Unmigrated {
+		return channelOf(schema), refusePending(ctx, conn)
+	}
+	if _, err := Migrate(ctx, conn); err != nil {
+		return "", err
+	}
+	return channelOf(schema), nil
+}
+
+// connectSchema connects to a database that has the first schema of the search_path, and names it.
+func connectSchema(ctx context.Context, dsn string) (conn *pgx.Conn, schema string, err error) {
+	if conn, err = pgx.Connect(ctx, dsn); err != nil {
+		return nil, "", fmt.Errorf("connect to the database: %w", err)
+	}
+	var found *string
+	if err = conn.QueryRow(ctx, `SELECT current_schema()`).Scan(&found); err != nil {
+		err = fmt.Errorf("find the schema: %w", err)
+	} else if found == nil {
+		err = fmt.Errorf("the database has no schema of its search_path: create it first (pnserver db create --schema)")
+	} else {
+		return conn, *found, nil
+	}
+	hangUp(ctx, conn)
+	return nil, "", err
 }
 
 // channelOf is the NOTIFY channel of a schema, short enough whatever the schema's name.
