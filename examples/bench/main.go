@@ -42,6 +42,7 @@ type section struct {
 func sections() []section {
 	return []section{
 		{"write", "Writes of 1 KiB objects", measureWrites},
+		{"watch", "Watches: from the answer to a write to its event", measureWatches},
 	}
 }
 
@@ -53,6 +54,7 @@ type bench struct {
 	rounds        int
 	window        time.Duration // of one measurement
 	clients       []int
+	watchers      int      // the largest crowd
 	rows          []string // of the write table, all when empty
 }
 
@@ -90,6 +92,7 @@ func (b *bench) parse(args []string) (only []string, err error) {
 	rows := flags.String("rows", "", "rows of the write table, separated by commas, such as \"HTTP update\"; all when empty")
 	seconds := flags.Float64("seconds", 1, "how long one measurement takes")
 	clients := flags.String("clients", "1,8,32,64", "how many clients write at once")
+	flags.IntVar(&b.watchers, "watchers", 1000, "how many watch at most")
 	flags.IntVar(&b.rounds, "rounds", 3, "how often each is measured; the median counts")
 	flags.StringVar(&b.pnserver, "pnserver", "", "the program to measure; built from the sources when empty")
 	if err := flags.Parse(args); err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -135,21 +134,11 @@ func (f *field) measure(ctx context.Context, w writer, clients int, window time.
 		return measured{}, err
 	}
 	defer close()
-	self := usage{os.Getpid()}
-	before, beforeSelf := f.cpu(), self.cpu()
+	u := usageSince(f.server)
 	s, err := load(ctx, clients, window, do)
 	m := measured{sample: s}
-	if calls := time.Duration(s.calls); calls > 0 {
-		m.cpu, m.clientCPU = (f.cpu()-before)/calls, (self.cpu()-beforeSelf)/calls
-	}
+	m.cpu, m.clientCPU = u.each(s.calls)
 	return m, err
-}
-
-func (f *field) cpu() time.Duration {
-	if f.server == nil {
-		return 0
-	}
-	return f.server.cpu()
 }
 
 func rawUpdates(ctx context.Context, f *field, clients int) (work, func(), error) {

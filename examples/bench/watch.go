@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// watchCase is a row of the table of watches: so many watchers, and one writer at so many writes a second.
+type watchCase struct {
+	name     string
+	watchers int
+	rate     int
+	target   target
+	open     func(ctx context.Context, s *stage) (*scene, error)
+}
+
+// scene is a writer, and those who watch what it writes.
+type scene struct {
+	server *server // whose processor time is told; nil for none
+	// write changes an object and returns the revision when it is answered.
+	write func(ctx context.Context, n int) (revision int64, err error)
+	// watch starts one watcher after a revision; it calls saw for every event until ctx ends.
+	watch func(ctx context.Context, after int64, saw func(revision int64)) (run func() error, err error)
+}
+
+func watchCases(largest int) []watchCase {
+	return []watchCase{
+		{"store, same server", 1, 200, target{}, storeScene(false)},
+		{"store, same server", 100, 200, target{p99: 100 * time.Microsecond}, storeScene(false)},
+		{"store, other server", 1, 200, target{p50: 300 * time.Microsecond, p99: 500 * time.Microsecond}, storeScene(true)},
+		{"store, other server", 100, 200, target{}, storeScene(true)},
+		{"HTTP, same server", 1, 200, target{}, httpScene(false)},
+		{"HTTP, same server", 100, 200, target{p50: 500 * time.Microsecond, p99: 5 * time.Millisecond}, httpScene(false)},
+		{"HTTP, same server", largest, 10, target{p50: 5 * time.Millisecond, p99: 25 * time.Millisecond}, httpScene(false)},
+		{"HTTP, other server", 1, 200, target{p50: time.Millisecond, p99: 10 * time.Millisecond}, httpScene(true)},
+		{"HTTP, other server", 100, 200, target{p50: time.Millisecond, p99: 10 * time.Millisecond}, httpScene(true)},
+		{"HTTP, other server", largest, 10, target{}, httpScene(true)},
+	}
+}
+
+// measureWatches prints how long after the answer to a write its event comes.
+func measureWatches(ctx context.Context, b *bench) error {
+	t := newTable("", "watchers", "writes/s", "events", "p50 ms", "p99 ms", "max ms", "CPU us an event: server", "client", "target", "")
+	for _, c := range watchCases(b.watchers) {
+		fmt.Fprintf(b.progress, "watch: %s, %d watchers\n", c.name, c.watchers)
+		m, err := b.measureWatch(ctx, c)
+		if err != nil {
+			return fmt.Errorf("%s, %d watchers: %w", c.name, c.watchers, err)
+		}
+		t.add(c.name, c.watchers, c.rate, len(m.late), ms(quantile(m.late, 0.5)), ms(quantile(m.late, 0.99)), ms(m.late[len(m.late)-1]),
+			micros(m.cpu), micros(m.clientCPU), c.target, c.target.verdict(0, quantile(m.late, 0.5), quantile(m.late, 0.99)))
+	}
+	return t.print(b.out)
+}
+
+// lateness is how long after the answers events came.
+type lateness struct {
+	late           []time.Duration // sorted
+	cpu, clientCPU time.Duration   // an event
+}
+
+// measureWatch runs one case on a fresh database.
+func (b *bench) measureWatch(ctx context.Context, c watchCase) (lateness, error) {
+	stage, err := b.newStage(ctx)
+	if err != nil {
+		return lateness{}, err
+	}
+	defer stage.close()
+	s, err := c.open(ctx, stage)
+	if err != nil {
+		return lateness{}, err
+	}
+	first, err := s.write(ctx, 0)
+	if err != nil {
+		return lateness{}, err
+	}
+	crowd, err := gather(ctx, c.watchers, first, s)
+	if err != nil {
+		return lateness{}, err
+	}
+	writes := max(5, int(2*b.window.Seconds()*float64(c.rate)))
+	u := usageSince(s.server)
+	answered, err := paced(ctx, writes, c.rate, s.write)
+	if err == nil {
+		err = crowd.await(ctx, slices.Max(slices.Collect(maps.Keys(answered))))
+	}
+	m := lateness{late: crowd.late(answered)}
+	m.cpu, m.clientCPU = u.each(len(m.late))
+	crowd.leave()
+	if err == nil && len(m.late) < writes*c.watchers {
+		err = fmt.Errorf("%d events came of %d", len(m.late), writes*c.watchers)
+	}
+	return m, err
+}
+
+// paced writes at a rate, and returns when each write was answered, by its revision.
+func paced(ctx context.Context, writes, rate int, write func(context.Context, int) (int64, error)) (map[int64]time.Time, error) {
+	answered := map[int64]time.Time{}
+	ticks := time.NewTicker(time.Second / time.Duration(rate))
+	defer ticks.Stop()
+	for n := range writes {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-ticks.C:
+		}
+		revision, err := write(ctx, n+1)
+		if err != nil {
+			return nil, err
+		}
+		answered[revision] = time.Now()
+	}
+	return answered, nil
+}
+
+// crowd is the watchers of a scene and what each saw.
+type crowd struct {
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+
+	mu    sync.Mutex
+	saw   []map[int64]time.Time // by watcher, then by revision
+	fails []error
+}
+
+// gather starts watchers after a revision.
+func gather(ctx context.Context, watchers int, after int64, s *scene) (*crowd, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	c := &crowd{cancel: cancel}
+	for range watchers {
+		saw := map[int64]time.Time{}
+		run, err := s.watch(ctx, after, func(revision int64) {
+			now := time.Now()
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			saw[revision] = now
+		})
+		if err != nil {
+			c.leave()
+			return nil, err
+		}
+		c.saw = append(c.saw, saw)
+		c.running.Go(func() {
+			if err := run(); err != nil && ctx.Err() == nil {
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				c.fails = append(c.fails, err)
+			}
+		})
+	}
+	return c, nil
+}
+
+// await returns when all watchers have seen a revision.
+func (c *crowd) await(ctx context.Context, revision int64) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		seen, fails := c.seen(revision)
+		switch {
+		case len(fails) > 0:
+			return fails[0]
+		case seen == len(c.saw):
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d of %d watchers saw revision %d: %w", seen, len(c.saw), revision, ctx.Err())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func (c *crowd) seen(revision int64) (n int, fails []error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, saw := range c.saw {
+		if _, ok := saw[revision]; ok {
+			n++
+		}
+	}
+	return n, c.fails
+}
+
+// late is how long after the answer of its write each event came; 0 when it was faster than the answer.
+func (c *crowd) late(answered map[int64]time.Time) (all []time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, saw := range c.saw {
+		for revision, at := range saw {
+			if a, ok := answered[revision]; ok {
+				all = append(all, max(0, at.Sub(a)))
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (c *crowd) leave() {
+	c.cancel()
+	c.running.Wait()
+}
+
+func revisionOf(version string) (int64, error) { return strconv.ParseInt(version, 10, 64) }
