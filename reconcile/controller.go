@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"context"
 	"log/slog"
 	"sync"
 	"time"
@@ -16,45 +15,63 @@ type controller struct {
 	queue  *queue
 
 	mu     sync.Mutex
-	groups map[api.Key]string // of every object that exists, as far as the feed has told
+	places map[api.Key]location // of every object that exists, as far as the feed has told
 }
 
 // work takes turns until the queue is closed.
-func (c *controller) work(ctx context.Context) {
+func (c *controller) work() {
 	for {
 		t, ok := c.queue.get()
 		if !ok {
 			return
 		}
-		c.turn(ctx, t)
-		c.queue.done(t.key)
+		c.take(t)
 	}
 }
 
+// take makes a pass if the key is ours. What is not, its owner works on.
+func (c *controller) take(t turn) {
+	at, exists := c.locate(t.key)
+	var tenure *tenure
+	if exists {
+		tenure = c.engine.slots.begin(at.slot)
+	}
+	if tenure == nil {
+		c.queue.forgive(t.key)
+		c.queue.done(t.key)
+		return
+	}
+	c.turn(&pass{controller: c, turn: t, slot: at.slot, member: tenure.member, store: c.engine.storeOf(tenure)}, tenure)
+	c.queue.done(t.key)
+	c.engine.slots.end(at.slot)
+}
+
 // turn is one pass and what follows from it for the queue.
-func (c *controller) turn(ctx context.Context, t turn) {
+func (c *controller) turn(p *pass, tenure *tenure) {
 	e := c.engine
-	e.metrics.waited.WithLabelValues(c.kind.Name).Observe(t.waited.Seconds())
-	e.reads.begin(t.key)
+	e.metrics.waited.WithLabelValues(c.kind.Name).Observe(p.waited.Seconds())
+	e.reads.begin(p.key)
 	began := time.Now()
-	end := c.pass(ctx, t)
+	end := p.run(tenure.ctx)
 	e.metrics.duration.WithLabelValues(c.kind.Name).Observe(time.Since(began).Seconds())
 	e.metrics.passes.WithLabelValues(c.kind.Name, end.result).Inc()
-	wake := e.reads.end(t.key)
+	wake := e.reads.end(p.key)
 
 	switch end.result {
-	case resultError, resultPanic:
-		c.ask(t.key, backoff(c.queue.failed(t.key)))
+	case resultError, resultPanic, resultFenced:
+		c.ask(p.key, backoff(c.queue.failed(p.key)))
 	case resultConflict:
-		c.ask(t.key, conflictDelay(c.queue.failed(t.key)))
+		c.ask(p.key, conflictDelay(c.queue.failed(p.key)))
+	case resultInterrupted: // it is no fault of the object's
+		c.ask(p.key, 0)
 	default:
-		c.queue.forgive(t.key)
+		c.queue.forgive(p.key)
 	}
 	if end.after > 0 {
-		c.ask(t.key, end.after)
+		c.ask(p.key, end.after)
 	}
-	c.wake(t.key, wake)
-	c.tidy(t.key)
+	c.wake(p.key, wake)
+	c.tidy(p.key)
 }
 
 // changed takes in a change of one of the kind's own objects.
@@ -62,18 +79,17 @@ func (c *controller) changed(change change) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if change.obj == nil {
-		delete(c.groups, change.key)
-		c.queue.drop(change.key)
-		c.engine.reads.forget(change.key)
+		delete(c.places, change.key)
+		c.drop(change.key)
 		return
 	}
-	group := c.groupOf(change.obj)
-	c.groups[change.key] = group
+	at := c.locationOf(change.obj)
+	c.places[change.key] = at
 	if change.fresh() {
 		c.queue.forgive(change.key)
 	}
 	if change.wants() {
-		c.queue.add(change.key, group, 0)
+		c.add(change.key, at, 0)
 	}
 }
 
@@ -87,40 +103,58 @@ func (c *controller) wake(key api.Key, w wake) {
 	}
 }
 
-// ask adds a key to the queue if there is such an object.
+// ask adds a key to the queue if there is such an object and it is ours.
 func (c *controller) ask(key api.Key, delay time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if group, ok := c.groups[key]; ok {
-		c.queue.add(key, group, delay)
+	if at, ok := c.places[key]; ok {
+		c.add(key, at, delay)
 	}
 }
 
-// tidy forgets an object that went away while a pass of it was running.
+func (c *controller) add(key api.Key, at location, delay time.Duration) {
+	if c.engine.slots.owns(at.slot) {
+		c.queue.add(key, at.group, delay)
+	}
+}
+
+// gained asks for a pass of every key of slots that have become ours.
+func (c *controller) gained(slots map[int]bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, at := range c.places {
+		if slots[at.slot] {
+			c.add(key, at, 0)
+		}
+	}
+}
+
+// forget drops what is kept about the keys of slots that are no longer ours; no pass of them goes on.
+func (c *controller) forget(slots map[int]bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, at := range c.places {
+		if slots[at.slot] {
+			c.drop(key)
+		}
+	}
+}
+
+// tidy forgets an object that went away, or went to another owner, while a pass of it was running.
 func (c *controller) tidy(key api.Key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.groups[key]; !ok {
-		c.engine.reads.forget(key)
-		c.queue.drop(key)
+	if at, ok := c.places[key]; !ok || !c.engine.slots.owns(at.slot) {
+		c.drop(key)
 	}
 }
 
-// groupOf is the group that an object belongs to: by default its own. The
-// prefix keeps the two sorts apart.
-func (c *controller) groupOf(obj *api.Object) string {
-	if c.kind.options.serialize != nil {
-		return "group " + c.kind.options.serialize(obj)
-	}
-	return "object " + obj.Namespace + "/" + obj.Name
-}
-
-// regroup notes the group that a pass found its object in.
-func (c *controller) regroup(key api.Key, group string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if _, ok := c.groups[key]; ok {
-		c.groups[key] = group
+// drop forgets a key; a pass of it that is running is the last.
+func (c *controller) drop(key api.Key) {
+	c.queue.drop(key)
+	c.engine.reads.forget(key)
+	if c.kind.options.released != nil {
+		c.kind.options.released(key)
 	}
 }
 

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -19,6 +20,11 @@ type engine struct {
 	reads       *reads
 	recorder    *recorder
 	controllers map[string]*controller
+	duties      []Duty
+	slots       *slots
+	members     store.Members // nil: alone
+	name        string        // as a member
+	refused     chan struct{} // told, when a fenced write was refused
 	workers     int
 	passTimeout time.Duration
 	grace       time.Duration
@@ -29,8 +35,9 @@ type engine struct {
 	begin func(*feed)
 }
 
-// run is Manager.Run. Its order matters at the end: passes first, as they may
-// still begin feeds and record events; then all that serves them.
+// run is Manager.Run. Its order matters at the end: passes and duties first, as they may
+// still begin feeds and record events; then all that serves them; and the membership, by which
+// all they write is fenced, last.
 func (e *engine) run(ctx context.Context) {
 	var background, workers sync.WaitGroup
 	served, stopServing := context.WithCancel(context.WithoutCancel(ctx))
@@ -40,23 +47,72 @@ func (e *engine) run(ctx context.Context) {
 
 	e.startFeeds(ctx, &background)
 	background.Go(func() { e.recorder.run(served) })
-	for _, c := range e.controllers {
-		for range e.workers {
-			workers.Go(func() { c.work(passes) })
-		}
-		for _, source := range c.kind.options.sources {
-			background.Go(func() { e.listen(ctx, c.kind.Name, source) })
-		}
-	}
+	leave := e.join(ctx, passes)
+	e.startWork(ctx, &workers, &background)
 
 	<-ctx.Done()
 	close(e.stopping)
+	e.slots.close()
 	for _, c := range e.controllers {
 		c.queue.close()
 	}
 	e.drain(&workers, stopPasses)
 	stopServing()
 	background.Wait()
+	leave()
+}
+
+// join makes this process one of those who share the work, or the one that does it all. The caller
+// calls leave when no work goes on any more.
+func (e *engine) join(ctx, passes context.Context) (leave func()) {
+	if e.members == nil {
+		e.slots.resume(passes, "")
+		e.gain(allSlots())
+		return func() {}
+	}
+	m := &membership{engine: e, drained: make(chan struct{})}
+	left := make(chan store.Member)
+	go func() { left <- m.run(ctx, passes) }()
+	return func() {
+		close(m.drained)
+		if member := <-left; member != nil {
+			m.leave(member)
+		}
+	}
+}
+
+// startWork starts what takes turns, does duties and hints.
+func (e *engine) startWork(ctx context.Context, workers, background *sync.WaitGroup) {
+	for _, c := range e.controllers {
+		for range e.workers {
+			workers.Go(c.work)
+		}
+		for _, source := range c.kind.options.sources {
+			background.Go(func() { e.listen(ctx, c.kind.Name, source) })
+		}
+	}
+	for _, duty := range e.duties {
+		workers.Go(func() { e.serve(duty) })
+	}
+}
+
+// gain takes in slots; each of their keys gets a pass.
+func (e *engine) gain(list []int) {
+	gained := e.slots.gain(list)
+	if len(gained) == 0 {
+		return
+	}
+	e.metrics.handovers.WithLabelValues("gained").Add(float64(len(gained)))
+	for _, c := range e.controllers {
+		c.gained(gained)
+	}
+}
+
+// forget drops what is kept about the keys of slots in which nothing goes on any more.
+func (e *engine) forget(given map[int]bool) {
+	for _, c := range e.controllers {
+		c.forget(given)
+	}
 }
 
 // drain waits for the running passes, and ends their context when grace is over.
@@ -97,6 +153,18 @@ func (e *engine) feedOf(kind string) *feed {
 		}
 	}
 	return f
+}
+
+// allSynced waits until every kind has been listed.
+func (e *engine) allSynced(ctx context.Context) error {
+	for kind := range e.controllers {
+		select {
+		case <-e.feedOf(kind).synced:
+		case <-ctx.Done():
+			return fmt.Errorf("objects of kind %s have not been listed: %w", kind, ctx.Err())
+		}
+	}
+	return nil
 }
 
 // follow returns once the feed of a kind tells changes. When the engine is

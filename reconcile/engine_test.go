@@ -73,8 +73,8 @@ func TestNothingIsRememberedOfAnObjectThatIsGone(t *testing.T) {
 			time.Sleep(time.Minute)
 			synctest.Wait()
 			c, r := m.engine.controllers["Thing.example.org"], m.engine.reads
-			if len(c.groups)+len(c.queue.items)+len(r.readers)+len(r.keys)+len(r.lists) != 0 {
-				t.Errorf("gone %s: left are %v %v %v %v %v", gone, c.groups, c.queue.items, r.readers, r.keys, r.lists)
+			if len(c.places)+len(c.queue.items)+len(r.readers)+len(r.keys)+len(r.lists) != 0 {
+				t.Errorf("gone %s: left are %v %v %v %v %v", gone, c.places, c.queue.items, r.readers, r.keys, r.lists)
 			}
 		}
 		cancel()

@@ -30,6 +30,8 @@ type options struct {
 	bare      bool
 	sources   []Source
 	serialize func(*api.Object) string
+	shard     func(*api.Object) string
+	released  func(api.Key)
 }
 
 // Option adds to a Kind.
@@ -55,6 +57,19 @@ func Hints(s Source) Option { return func(o *options) { o.sources = append(o.sou
 func Serialize(group func(*api.Object) string) Option {
 	return func(o *options) { o.serialize = group }
 }
+
+// Shard keeps objects together when several processes share the work: all with the same
+// shard, of whatever kinds, are worked on by the same one. It is for objects that lie behind one
+// connection (a host and what runs on it). By default objects that are in one group of Serialize share a
+// shard. An object must not change its shard as long as it lives, and a group must lie within one.
+func Shard(shard func(*api.Object) string) Option {
+	return func(o *options) { o.shard = shard }
+}
+
+// Released has f called with each object that is gone, or that another process works on from now
+// on: for what a controller keeps in memory between passes. It may be called more than once; the last
+// call comes after the last pass.
+func Released(f func(api.Key)) Option { return func(o *options) { o.released = f } }
 
 // For makes a Kind of a typed controller; kind is a qualified name (api.Key).
 // It panics when *O is not an api.Conditioned, which no input can bring about.

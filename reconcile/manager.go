@@ -20,11 +20,17 @@ import (
 const RequestAnnotation = "powernode.io/reconcile-requested"
 
 // Manager runs the controllers of Kinds on a Store. Fill in the fields, then
-// call Run, once. Of all processes on one store, one may run a kind at a time.
+// call Run, once. The Managers of several processes on one store share the work when each
+// has the Members of the store, and the same Kinds and Duties.
 type Manager struct {
-	Store store.Store
-	Kinds []Kind
-	Log   *slog.Logger // nil is silent
+	Store  store.Store
+	Kinds  []Kind
+	Duties []Duty
+	Log    *slog.Logger // nil is silent
+	// Members are those who share the work; nil when there is nobody else, and never will be.
+	Members store.Members
+	// Name is what people know this process by among the Members.
+	Name string
 	// Registerer has the metrics while Run goes on; nil for none.
 	Registerer prometheus.Registerer
 	// Workers is how many passes of one kind may go on at once; 8 when 0. Kinds
@@ -48,7 +54,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	if e.err != nil {
 		return e.err
 	}
-	withdraw, err := e.metrics.register(m.Registerer, e.controllers)
+	withdraw, err := e.metrics.register(m.Registerer, e)
 	if err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
@@ -69,7 +75,7 @@ func (m *Manager) Hint(key api.Key) {
 // Notify keeps a notice about an object as an Event; it neither blocks nor fails, and writes while Run goes on.
 func (m *Manager) Notify(about *api.Object, notice Notice) {
 	m.setUp()
-	m.engine.recorder.record(about, notice)
+	m.engine.recorder.record("", about, notice)
 }
 
 // Synced reports whether every kind has been listed, so that all objects are known.
@@ -88,14 +94,7 @@ func (m *Manager) Synced() bool {
 // Ready waits until Synced, or until ctx ends with an error that says which kind is missing.
 func (m *Manager) Ready(ctx context.Context) error {
 	m.setUp()
-	for kind := range m.engine.controllers {
-		select {
-		case <-m.engine.feedOf(kind).synced:
-		case <-ctx.Done():
-			return fmt.Errorf("objects of kind %s have not been listed: %w", kind, ctx.Err())
-		}
-	}
-	return nil
+	return m.engine.allSynced(ctx)
 }
 
 func (m *Manager) setUp() {
@@ -107,6 +106,11 @@ func (m *Manager) setUp() {
 			reads:       newReads(),
 			controllers: map[string]*controller{},
 			feeds:       map[string]*feed{},
+			duties:      m.Duties,
+			slots:       newSlots(),
+			members:     m.Members,
+			name:        m.Name,
+			refused:     make(chan struct{}, 1),
 			workers:     orElse(m.Workers, 8),
 			passTimeout: orElse(m.PassTimeout, 2*time.Minute),
 			grace:       orElse(m.Grace, 20*time.Second),
@@ -132,7 +136,7 @@ func (e *engine) adopt(kinds []Kind) error {
 			problems = append(problems, fmt.Errorf("kind %q is listed twice", kind.Name))
 		default:
 			e.controllers[kind.Name] = &controller{
-				kind: kind, engine: e, queue: newQueue(), groups: map[api.Key]string{},
+				kind: kind, engine: e, queue: newQueue(), places: map[api.Key]location{},
 			}
 		}
 	}

@@ -9,6 +9,11 @@ type metrics struct {
 	passes   *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	waited   *prometheus.HistogramVec
+
+	members   prometheus.Gauge
+	heard     prometheus.Gauge
+	handovers *prometheus.CounterVec
+	fenced    prometheus.Counter
 }
 
 // The results that passes are counted by.
@@ -20,6 +25,10 @@ const (
 	resultPanic     = "panic"
 	resultConflict  = "conflict" // somebody else changed the object meanwhile
 	resultGone      = "gone"     // there was nothing left to do
+	// The pass was cut short as this process may not work now, or a write of it
+	// was refused as it may not any more.
+	resultInterrupted = "interrupted"
+	resultFenced      = "fenced"
 )
 
 func newMetrics() *metrics {
@@ -35,17 +44,42 @@ func newMetrics() *metrics {
 			Name: "powernode_reconcile_queue_seconds", Help: "How long due objects waited for a worker.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 9),
 		}, []string{"kind"}),
+		members: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "powernode_members", Help: "Processes that share the work of the controllers; 0 when this one is none of them.",
+		}),
+		heard: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "powernode_member_heard", Help: "1 while this process hears its own beats; else it does no work.",
+		}),
+		handovers: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "powernode_member_handovers_total", Help: "Slots of keys that came to this process (gained), that it gave back (released), and that it lost as it was taken for dead (lost).",
+		}, []string{"how"}),
+		fenced: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "powernode_fenced_writes_total", Help: "Writes of passes that were refused as this process was no member any more.",
+		}),
+	}
+}
+
+// hears notes whether this process hears its own beats.
+func (m *metrics) hears(heard bool) {
+	m.heard.Set(0)
+	if heard {
+		m.heard.Set(1)
 	}
 }
 
 // register offers the metrics, with the depth of every kind's queue, until withdraw is called; a nil
 // registerer is none.
-func (m *metrics) register(to prometheus.Registerer, controllers map[string]*controller) (withdraw func(), err error) {
+func (m *metrics) register(to prometheus.Registerer, e *engine) (withdraw func(), err error) {
 	if to == nil {
 		return func() {}, nil
 	}
 	all := []prometheus.Collector{m.passes, m.duration, m.waited}
-	for kind, c := range controllers {
+	if e.members != nil {
+		all = append(all, m.members, m.heard, m.handovers, m.fenced, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "powernode_member_slots", Help: "Slots of keys that this process works on, of 1024.",
+		}, func() float64 { return float64(e.slots.owned()) }))
+	}
+	for kind, c := range e.controllers {
 		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "powernode_reconcile_queue_depth", Help: "Objects that are due and wait for a worker.",
 			ConstLabels: prometheus.Labels{"kind": kind},

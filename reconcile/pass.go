@@ -30,72 +30,81 @@ type ending struct {
 	after  time.Duration
 }
 
-// pass works on one object once: read it, put the finalizer on, call the
+// pass is one pass: of which key, and by what right it writes.
+type pass struct {
+	*controller
+	turn
+	slot   int
+	member string      // whose tenure it is; "" for alone
+	store  store.Store // fences the writes by it
+}
+
+// run works on the object once: read it, put the finalizer on, call the
 // controller, store what came of it.
-func (c *controller) pass(ctx context.Context, t turn) ending {
-	obj, err := c.engine.store.Get(ctx, t.key)
+func (p *pass) run(ctx context.Context) ending {
+	obj, err := p.store.Get(ctx, p.key)
 	if err != nil {
-		return c.storeFailed(ctx, t.key, "read", err)
+		return p.storeFailed(ctx, p.key, "read", err)
 	}
-	if group := c.groupOf(obj); group != t.group { // it moved since the feed told
-		c.regroup(t.key, group)
-		c.ask(t.key, 0)
+	if at := p.locationOf(obj); at != (location{p.group, p.slot}) { // it moved since the feed told
+		p.relocate(p.key, at)
+		p.ask(p.key, 0)
 		return ending{result: resultGone}
 	}
 	if deleting := obj.DeletionTimestamp != nil; deleting && !hasFinalizer(obj) {
 		return ending{result: resultGone}
-	} else if !deleting && !hasFinalizer(obj) && !c.kind.options.bare {
-		if obj, err = c.addFinalizer(ctx, obj); err != nil {
-			return c.storeFailed(ctx, t.key, "add finalizer", err)
+	} else if !deleting && !hasFinalizer(obj) && !p.kind.options.bare {
+		if obj, err = p.addFinalizer(ctx, obj); err != nil {
+			return p.storeFailed(ctx, p.key, "add finalizer", err)
 		}
 	}
-	out := c.call(ctx, obj)
+	out := p.call(ctx, obj)
 	if ctx.Err() != nil { // ended from outside: whatever it says is about that
-		return ending{result: resultError}
+		return ending{result: resultInterrupted}
 	}
-	if lostRace(out) && t.failures < quietConflicts { // nothing to tell the owner: the next pass reads what is there now
-		c.engine.recorder.record(obj, out.notices...)
+	if lostRace(out) && p.failures < quietConflicts { // nothing to tell the owner: the next pass reads what is there now
+		p.record(obj, out.notices...)
 		return ending{result: resultConflict}
 	}
-	return c.conclude(ctx, obj, out)
+	return p.conclude(ctx, obj, out)
 }
 
 // call is the controller's part of the pass.
-func (c *controller) call(ctx context.Context, obj *api.Object) outcome {
-	ctx, cancel := context.WithTimeout(ctx, c.engine.passTimeout)
+func (p *pass) call(ctx context.Context, obj *api.Object) outcome {
+	ctx, cancel := context.WithTimeout(ctx, p.engine.passTimeout)
 	defer cancel()
-	out := c.kind.run(ctx, obj, &objects{
-		store: c.engine.store, reads: c.engine.reads, reader: obj.Key(), follow: c.engine.follow,
+	out := p.kind.run(ctx, obj, &objects{
+		store: p.store, reads: p.engine.reads, reader: obj.Key(), follow: p.engine.follow,
 	})
 	if out.stack != nil {
-		c.log(obj.Key()).Error("a controller crashed", "panic", string(out.stack))
+		p.log(obj.Key()).Error("a controller crashed", "panic", string(out.stack))
 	}
 	if out.err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		out.err = Because("TimedOut", fmt.Errorf("not finished within %v: %w", c.engine.passTimeout, out.err))
+		out.err = Because("TimedOut", fmt.Errorf("not finished within %v: %w", p.engine.passTimeout, out.err))
 	}
 	return out
 }
 
 // conclude stores the outcome: it releases a deleted object, else writes the status.
-func (c *controller) conclude(ctx context.Context, obj *api.Object, out outcome) ending {
+func (p *pass) conclude(ctx context.Context, obj *api.Object, out outcome) ending {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	end := ending{result: resultOf(out), after: out.result.After}
-	if c.kind.options.bare {
-		c.engine.recorder.record(obj, append(out.notices, failure(out)...)...)
+	if p.kind.options.bare {
+		p.record(obj, append(out.notices, failure(out)...)...)
 		return end
 	}
 	if obj.DeletionTimestamp != nil && end.result == resultDone {
-		c.engine.recorder.record(obj, out.notices...)
-		if err := c.removeFinalizer(ctx, obj); err != nil {
-			return c.storeFailed(ctx, obj.Key(), "remove finalizer", err)
+		p.record(obj, out.notices...)
+		if err := p.removeFinalizer(ctx, obj); err != nil {
+			return p.storeFailed(ctx, obj.Key(), "remove finalizer", err)
 		}
 		return ending{result: resultDone}
 	}
-	notices, err := c.storeStatus(ctx, obj, out)
-	c.engine.recorder.record(obj, notices...)
+	notices, err := p.storeStatus(ctx, obj, out)
+	p.record(obj, notices...)
 	if err != nil {
-		return c.storeFailed(ctx, obj.Key(), "write status", err)
+		return p.storeFailed(ctx, obj.Key(), "write status", err)
 	}
 	return end
 }
@@ -110,7 +119,7 @@ func failure(out outcome) []Notice {
 }
 
 // storeStatus writes the status if it differs, and returns what there is to tell the owner.
-func (c *controller) storeStatus(ctx context.Context, obj *api.Object, out outcome) ([]Notice, error) {
+func (p *pass) storeStatus(ctx context.Context, obj *api.Object, out outcome) ([]Notice, error) {
 	stored, left := commonOf(obj.Status), commonOf(out.status)
 	now := metav1.NewTime(time.Now().Truncate(time.Second).UTC())
 	common := api.CommonStatus{
@@ -126,22 +135,27 @@ func (c *controller) storeStatus(ctx context.Context, obj *api.Object, out outco
 	}
 	next := obj.Clone()
 	next.Status = status
-	if _, err := c.engine.store.UpdateStatus(ctx, next, c.by()); err != nil {
+	if _, err := p.store.UpdateStatus(ctx, next, p.by()); err != nil {
 		return out.notices, err
 	}
 	return append(out.notices, turned(stored.Conditions, common.Conditions, out.err != nil)...), nil
 }
 
-func (c *controller) addFinalizer(ctx context.Context, obj *api.Object) (*api.Object, error) {
-	next := obj.Clone()
-	next.Finalizers = append(next.Finalizers, Finalizer)
-	return c.engine.store.Update(ctx, next, c.by())
+// record tells the owner, fenced like all that the pass writes.
+func (p *pass) record(obj *api.Object, notices ...Notice) {
+	p.engine.recorder.record(p.member, obj, notices...)
 }
 
-func (c *controller) removeFinalizer(ctx context.Context, obj *api.Object) error {
+func (p *pass) addFinalizer(ctx context.Context, obj *api.Object) (*api.Object, error) {
+	next := obj.Clone()
+	next.Finalizers = append(next.Finalizers, Finalizer)
+	return p.store.Update(ctx, next, p.by())
+}
+
+func (p *pass) removeFinalizer(ctx context.Context, obj *api.Object) error {
 	next := obj.Clone()
 	next.Finalizers = slices.DeleteFunc(next.Finalizers, func(f string) bool { return f == Finalizer })
-	_, err := c.engine.store.Update(ctx, next, c.by())
+	_, err := p.store.Update(ctx, next, p.by())
 	return err
 }
 
@@ -149,16 +163,18 @@ func hasFinalizer(obj *api.Object) bool { return slices.Contains(obj.Finalizers,
 
 // storeFailed judges an error of the engine's own reads and writes. It can't be put into the
 // object's status, so it goes to the log.
-func (c *controller) storeFailed(ctx context.Context, key api.Key, doing string, err error) ending {
+func (p *pass) storeFailed(ctx context.Context, key api.Key, doing string, err error) ending {
 	switch {
+	case errors.Is(err, store.ErrFenced):
+		return ending{result: resultFenced}
+	case errors.Is(ctx.Err(), context.Canceled): // the tenure is over
+		return ending{result: resultInterrupted}
 	case errors.Is(err, api.ErrNotFound):
 		return ending{result: resultGone}
 	case errors.Is(err, api.ErrConflict):
 		return ending{result: resultConflict}
 	}
-	if ctx.Err() == nil {
-		c.log(key).Warn("a pass met an error of the store", "doing", doing, "error", err)
-	}
+	p.log(key).Warn("a pass met an error of the store", "doing", doing, "error", err)
 	return ending{result: resultError}
 }
 

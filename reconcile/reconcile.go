@@ -10,6 +10,10 @@
 // the arrival of a missing one included, brings the reader back: controllers
 // declare no watches.
 //
+// Any number of processes share the work on one store. Keys are spread over slots (slots.go), each process
+// owns its share of them (assign.go, membership.go), and works on nothing else; what a process
+// that was taken for dead still writes is refused (fenced.go). Controllers do not notice.
+//
 // The engine refuses to know any kind, Docker, SQL and HTTP.
 package reconcile
 
@@ -29,7 +33,7 @@ import (
 // implement api.Conditioned (embed api.CommonStatus inline).
 //
 // Both functions may be called at any time, any number of times, and after a
-// crash at any point; never twice at once for one object. They change the world and
+// crash at any point; never twice at once for one object, whatever process. They change the world and
 // obj.Status; the engine stores the status, once a pass, only if it differs. They do not log: they return.
 type Reconciler[S, O any] interface {
 	// Reconcile makes the world match obj.Spec.

@@ -34,21 +34,22 @@ type recorder struct {
 
 // entry is one notice of one object.
 type entry struct {
-	event *api.Object // as when it comes for the first time
-	more  int         // how often since the last write
-	last  time.Time
-	next  time.Time // no write before
-	kept  bool      // it was written once
+	event  *api.Object // as when it comes for the first time
+	member string      // whose pass told it last; fences the write
+	more   int         // how often since the last write
+	last   time.Time
+	next   time.Time // no write before
+	kept   bool      // it was written once
 }
 
 func newRecorder(s store.Store, log *slog.Logger) *recorder {
 	return &recorder{store: s, log: log, wake: make(chan struct{}, 1), entries: map[api.Key]*entry{}}
 }
 
-// record takes notices about an object; it neither blocks nor fails.
-func (r *recorder) record(about *api.Object, notices ...Notice) {
+// record takes notices about an object from a pass of a member, "" for none; it neither blocks nor fails.
+func (r *recorder) record(member string, about *api.Object, notices ...Notice) {
 	for _, n := range notices {
-		r.add(about, n, time.Now().UTC())
+		r.add(member, about, n, time.Now().UTC())
 	}
 	if len(notices) > 0 {
 		select {
@@ -58,7 +59,7 @@ func (r *recorder) record(about *api.Object, notices ...Notice) {
 	}
 }
 
-func (r *recorder) add(about *api.Object, n Notice, at time.Time) {
+func (r *recorder) add(member string, about *api.Object, n Notice, at time.Time) {
 	event, err := newEvent(about, n, at)
 	if err != nil {
 		r.log.Warn("an event could not be encoded", "object", about.Key().String(), "error", err)
@@ -71,6 +72,7 @@ func (r *recorder) add(about *api.Object, n Notice, at time.Time) {
 		e = &entry{event: event}
 		r.entries[event.Key()] = e
 	}
+	e.member = member
 	e.more++
 	e.last = at
 }
@@ -141,17 +143,18 @@ func (r *recorder) due(now time.Time) (due []*entry, wait time.Duration) {
 
 func (r *recorder) write(ctx context.Context, e *entry, now time.Time) {
 	r.mu.Lock()
-	event, more, last, kept := e.event, e.more, e.last, e.kept
+	event, more, last, kept, member := e.event, e.more, e.last, e.kept, e.member
 	e.next = now.Add(eventEvery)
 	r.mu.Unlock()
-	err := r.put(ctx, event, more, last, kept)
+	err := r.put(ctx, event, more, last, kept, store.Fenced(member))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case err == nil:
 		e.more -= more
 		e.kept = true
-	case errors.Is(err, api.ErrNotFound): // somebody removed it: so be it
+	case errors.Is(err, api.ErrNotFound), // somebody removed it: so be it
+		errors.Is(err, store.ErrFenced): // who works on the object now tells it
 		e.more = 0
 	default:
 		r.log.Warn("an event could not be written; it is tried again", "event", event.Key().String(), "error", err)
@@ -159,14 +162,14 @@ func (r *recorder) write(ctx context.Context, e *entry, now time.Time) {
 }
 
 // put stores the event, or counts on with the one that is there.
-func (r *recorder) put(ctx context.Context, event *api.Object, more int, last time.Time, kept bool) error {
+func (r *recorder) put(ctx context.Context, event *api.Object, more int, last time.Time, kept bool, fence store.WriteOption) error {
 	by := store.By("events")
 	there, err := r.store.Get(ctx, event.Key())
 	if errors.Is(err, api.ErrNotFound) && !kept {
 		if event, err = counted(event, more-1, last); err != nil {
 			return err
 		}
-		_, err = r.store.Create(ctx, event, by)
+		_, err = r.store.Create(ctx, event, by, fence)
 		return err
 	}
 	if err != nil {
@@ -175,7 +178,7 @@ func (r *recorder) put(ctx context.Context, event *api.Object, more int, last ti
 	if there, err = counted(there, more, last); err != nil {
 		return err
 	}
-	_, err = r.store.Update(ctx, there, by)
+	_, err = r.store.Update(ctx, there, by, fence)
 	return err
 }
 
