@@ -18,74 +18,57 @@ import (
 // commitTime bounds one statement; after it the connection is given up and the outcome looked up.
 const commitTime = 30 * time.Second
 
-// The statement that commits a batch, in parts. The counter is locked first: all else depends on its
-// row. An op whose object is not in the expected state does nothing; its revision stays unused.
-// (IS TRUE keeps the planner from making a join of the look-up in a hash.)
-const (
-	counterSQL = `
-WITH c AS (
-	UPDATE counter SET v = v + $1 RETURNING v - $1 AS base
-)`
-	opsSQL = `, ops AS MATERIALIZED (
-	SELECT c.base + t.ord AS rev, t.* FROM c, unnest(
-		$2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-		$7::bigint[], $8::bytea[], $9::bytea[], $10::bigint[], $11::text[]
-	) WITH ORDINALITY AS t (op, kind, ns, name, uid, expect, data, prev, generation, by, ord)`
-	winSQL = `
-), created AS (
-	INSERT INTO objects (kind, ns, name, uid, rev, data)
-	SELECT kind, ns, name, uid, rev, data FROM ops WHERE op = 'A'
-	ON CONFLICT DO NOTHING RETURNING rev
-), updated AS (
-	UPDATE objects o SET rev = ops.rev, data = ops.data FROM ops
-	WHERE ops.op = 'M' AND o.kind = ops.kind AND o.ns = ops.ns AND o.name = ops.name AND o.rev = ops.expect
-	RETURNING o.rev
-), deleted AS (
-	DELETE FROM objects o USING ops
-	WHERE ops.op = 'D' AND o.kind = ops.kind AND o.ns = ops.ns AND o.name = ops.name AND o.rev = ops.expect
-	RETURNING ops.rev
-), won AS (
-	SELECT rev FROM created UNION ALL SELECT rev FROM updated UNION ALL SELECT rev FROM deleted
-), logged AS (
-	INSERT INTO changes (rev, kind, ns, name, op, data, prev_rev, prev, batch)
-	SELECT rev, kind, ns, name, op::"char", data, expect, prev, $12 FROM ops WHERE (rev IN (SELECT rev FROM won)) IS TRUE
-	RETURNING rev
-), kept AS (
-	INSERT INTO versions (kind, ns, name, rev, uid, generation, at, by, data)
-	SELECT kind, ns, name, rev, uid, generation, $13, by, data FROM ops
-	WHERE generation > 0 AND (rev IN (SELECT rev FROM won)) IS TRUE
-)`
-	// The answer to a batch, which tells all servers of it.
-	answerSQL = `
-SELECT base, ARRAY(SELECT rev FROM logged), pg_notify($14, 'r' || (base + $1)::text)`
-	endSQL = ` FROM c`
-)
-
 // commit brings a batch into the database and into memory, and answers its ops.
 func (b *batcher) commit(ctx context.Context, batch []*op) {
-	start, id, before := time.Now(), uuid.New(), b.store.hub.Position()
+	var since time.Time // its connection was lost
+	for {
+		id, before := uuid.New(), b.store.hub.Position()
+		done, err := b.try(ctx, batch, id)
+		switch {
+		case err == nil:
+			b.settleBatch(batch, done)
+			return
+		case errors.Is(err, errUnsent):
+			fail(batch, err)
+			return
+		case !b.uncertain(err):
+			b.split(ctx, batch, err)
+			return
+		case !b.resolve(ctx, batch, id, before):
+			return
+		case since.IsZero():
+			since = time.Now()
+		case time.Since(since) > resolveTime: // what ends the connection may lie in one of them
+			b.split(ctx, batch, fmt.Errorf("%w: %w", errUnsent, err))
+			return
+		}
+	}
+}
+
+// split commits the ops of a batch that can't be committed one by one: if one of them is bad, the
+// others shall not suffer.
+func (b *batcher) split(ctx context.Context, batch []*op, err error) {
+	if len(batch) == 1 {
+		fail(batch, err)
+		return
+	}
+	for _, o := range batch {
+		b.commit(ctx, []*op{o})
+	}
+}
+
+// try sends a batch, once more after partitions were made that it lacked.
+func (b *batcher) try(ctx context.Context, batch []*op, id uuid.UUID) (committed, error) {
+	start := time.Now()
 	done, err := b.send(ctx, batch, id)
 	if missing(err) {
-		if err = errors.Join(b.store.parts.ensure(ctx), b.store.weeks.ensure(ctx)); err == nil {
-			done, err = b.send(ctx, batch, id)
+		if err = errors.Join(b.store.parts.ensure(ctx), b.store.weeks.ensure(ctx)); err != nil {
+			return done, fmt.Errorf("%w: %w", errUnsent, err)
 		}
+		done, err = b.send(ctx, batch, id)
 	}
 	b.store.metrics.batch(len(batch), time.Since(start))
-	var refused *pgconn.PgError
-	switch {
-	case err == nil:
-		b.settleBatch(batch, done)
-	case errors.Is(err, errUnsent):
-		fail(batch, err)
-	case !errors.As(err, &refused) || b.link.lost():
-		b.resolve(ctx, batch, id, before)
-	case len(batch) == 1:
-		fail(batch, err)
-	default: // one of them is bad: the others shall not suffer
-		for _, o := range batch {
-			b.commit(ctx, []*op{o})
-		}
-	}
+	return done, err
 }
 
 // errUnsent: the database never saw the batch.

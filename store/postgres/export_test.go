@@ -6,8 +6,10 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/store"
 )
 
@@ -84,4 +86,24 @@ func MigrateTo(ctx context.Context, conn *pgx.Conn, to int) error {
 		_, err := climb(ctx, tx, steps, at, to)
 		return err
 	})
+}
+
+// AbandonSQL says that a batch must not happen any more.
+const AbandonSQL = abandonSQL
+
+// SendAs sends a batch that creates an object, under an id and on a connection of its own.
+func (s *Store) SendAs(ctx context.Context, id uuid.UUID, obj *api.Object) error {
+	c, err := store.Create(nil, obj, uuid.NewString(), time.Now())
+	if err != nil {
+		return err
+	}
+	o, err := s.newOp(c, "")
+	if err != nil {
+		return err
+	}
+	b := newBatcher(s)
+	b.link.name = s.id + " late"
+	defer b.link.drop()
+	_, err = b.send(ctx, []*op{o}, id)
+	return err
 }

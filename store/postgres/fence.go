@@ -1,12 +1,6 @@
 package postgres
 
-import (
-	"fmt"
-	"slices"
-)
-
-// shape is what a batch has beside changes.
-type shape struct{ audited, fenced bool }
+import "slices"
 
 // A fence is a row of members. The rows that a batch's fences name are locked after the counter, so
 // that whoever deletes one waits for the batch; a delete that was committed while the
@@ -18,30 +12,6 @@ const (
 )`
 	fenceSQL = ` WHERE ($%[1]d::text[])[t.ord] = '' OR ($%[1]d::text[])[t.ord] IN (SELECT id FROM alive)`
 )
-
-// Parameters of the statement without fences: those of every batch, and those with records.
-const (
-	plainArguments   = 14
-	auditedArguments = plainArguments + 11
-)
-
-// statements are the texts that commit batches of each shape. What has no fence pays for none.
-func statements() map[shape]string {
-	all := map[shape]string{}
-	for _, s := range []shape{{false, false}, {true, false}, {false, true}, {true, true}} {
-		records, arguments := "", plainArguments
-		if s.audited {
-			records, arguments = auditSQL, auditedArguments
-		}
-		alive, fence, answer := "", "", ""
-		if s.fenced {
-			alive, fence = fmt.Sprintf(aliveSQL, arguments+1), fmt.Sprintf(fenceSQL, arguments+1)
-			answer = `, ARRAY(SELECT id FROM alive)`
-		}
-		all[s] = counterSQL + alive + opsSQL + fence + winSQL + records + answerSQL + answer + endSQL
-	}
-	return all
-}
 
 // fencesOf are the fences of a batch, op by op; nil when there are none.
 func fencesOf(batch []*op) []string {

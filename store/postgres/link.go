@@ -15,6 +15,20 @@ type link struct {
 	used      time.Time // when it was last handed out
 }
 
+// lost reports that the connection broke.
+func (l *link) lost() bool { return l.conn == nil || l.conn.IsClosed() }
+
+// endFormer ends what is left of our former connections in the database, so that it keeps no lock.
+func (l *link) endFormer(ctx context.Context) error {
+	_, err := l.conn.Exec(ctx, `
+		SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+		WHERE application_name = $1 AND pid <> pg_backend_pid()`, l.name)
+	if err != nil {
+		return fmt.Errorf("end the former connection: %w", err)
+	}
+	return nil
+}
+
 // get is the connection, made now if there is none.
 func (l *link) get(ctx context.Context) (*pgx.Conn, error) {
 	// One that has rested may be dead without our knowing. Better to learn that before

@@ -2,69 +2,100 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/store"
 )
 
 // resolveTime is how long the outcome of a batch is looked for after the
-// connection was lost in the middle of it.
+// connection was lost in the middle of it, and how long a batch is tried that
+// loses its connection each time.
 const resolveTime = 10 * time.Second
 
-// lost reports that the connection broke.
-func (l *link) lost() bool { return l.conn == nil || l.conn.IsClosed() }
+// abandonSQL says on the row that every batch locks first that one must not happen any more. Whatever
+// is still on its way then, is over after an hour at the latest.
+const abandonSQL = `
+UPDATE counter SET (abandoned, abandoned_at) = (
+	SELECT array_agg(id), array_agg(at) FROM (
+		SELECT $1::uuid, clock_timestamp()
+		UNION ALL SELECT * FROM unnest(abandoned, abandoned_at) AS o (id, at) WHERE at > now() - interval '1 hour'
+		ORDER BY 2 DESC LIMIT 100
+	) AS kept (id, at))`
 
-// resolve finds out what became of a batch whose answer was lost. A batch is in
-// the log as a whole or not at all; one that is not there is committed again,
-// as soon as its first try can no longer happen.
-func (b *batcher) resolve(ctx context.Context, batch []*op, id uuid.UUID, before store.Revision) {
+// uncertain reports whether an error leaves open what became of the batch: the connection broke,
+// or a server or pooler says so of its own.
+func (b *batcher) uncertain(err error) bool {
+	var refused *pgconn.PgError
+	if !errors.As(err, &refused) || b.link.lost() {
+		return true
+	}
+	return strings.HasPrefix(refused.Code, "08") || strings.HasPrefix(refused.Code, "57P")
+}
+
+// resolve finds out what became of a batch whose answer was lost. One that has happened, or of
+// which nobody knows, it answers; else it is abandoned: it will never happen, and may be sent again.
+func (b *batcher) resolve(ctx context.Context, batch []*op, id uuid.UUID, after store.Revision) (abandoned bool) {
 	b.link.drop()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resolveTime)
 	defer cancel()
-	var err error
-	for ctx.Err() == nil {
-		var found map[api.Key]store.Revision
-		if found, err = b.lookUp(ctx, id, before); err == nil && len(found) > 0 {
+	for {
+		found, err := b.outcomeOf(ctx, id, after)
+		switch {
+		case err == nil && len(found) == 0:
+			return true
+		case err == nil:
 			b.answerFound(batch, found)
-			return
-		}
-		if err == nil {
-			var done committed
-			if done, err = b.send(ctx, batch, id); err == nil {
-				b.settleBatch(batch, done)
-				return
-			}
-			if !b.link.lost() { // the database itself refuses it
-				fail(batch, err)
-				return
-			}
+			return false
 		}
 		b.link.drop()
-		wait(ctx, 100*time.Millisecond)
+		if wait(ctx, 100*time.Millisecond) != nil {
+			fail(batch, fmt.Errorf("%w: %w", api.ErrUnknownOutcome, err))
+			return false
+		}
 	}
-	fail(batch, fmt.Errorf("%w: %w", api.ErrUnknownOutcome, err))
 }
 
-// lookUp reads which writes of a batch were taken, when the first try is over for certain.
-// The zero Key stands for its records.
-func (b *batcher) lookUp(ctx context.Context, id uuid.UUID, after store.Revision) (map[api.Key]store.Revision, error) {
+// outcomeOf reads which writes of a batch were taken; when there are none, the batch is abandoned.
+func (b *batcher) outcomeOf(ctx context.Context, id uuid.UUID, after store.Revision) (found map[api.Key]store.Revision, err error) {
 	conn, err := b.link.get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.endFormer(ctx, conn); err != nil {
+	if err := b.link.endFormer(ctx); err != nil {
 		return nil, err
 	}
-	rows, err := conn.Query(ctx, `
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		// A batch that is past this row is over when we have it; the others will find what we leave there.
+		if _, err := tx.Exec(ctx, `SELECT v FROM counter FOR UPDATE`); err != nil {
+			return err
+		}
+		if found, err = takenBy(ctx, tx, id, after); err != nil || len(found) > 0 {
+			return err
+		}
+		_, err := tx.Exec(ctx, abandonSQL, [16]byte(id))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look up the outcome: %w", err)
+	}
+	return found, nil
+}
+
+// takenBy are the writes of a batch that were taken. The zero Key stands for its records.
+func takenBy(ctx context.Context, tx pgx.Tx, id uuid.UUID, after store.Revision) (map[api.Key]store.Revision, error) {
+	rows, err := tx.Query(ctx, `
 		SELECT rev, kind, ns, name FROM changes WHERE rev > $1 AND batch = $2
 		UNION ALL SELECT last, '', '', '' FROM audit_links WHERE last > $1 AND batch = $2`, after, [16]byte(id))
 	if err != nil {
-		return nil, fmt.Errorf("look up the outcome: %w", err)
+		return nil, err
 	}
 	found := map[api.Key]store.Revision{}
 	var r store.Revision
@@ -73,29 +104,7 @@ func (b *batcher) lookUp(ctx context.Context, id uuid.UUID, after store.Revision
 		found[key] = r
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("look up the outcome: %w", err)
-	}
-	return found, nil
-}
-
-// endFormer ends what is left of our former connections in the database, and waits until they are gone.
-func (b *batcher) endFormer(ctx context.Context, conn *pgx.Conn) error {
-	for {
-		var left int
-		err := conn.QueryRow(ctx, `
-			SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-			WHERE application_name = $1 AND pid <> pg_backend_pid()`, b.link.name).Scan(&left)
-		if err != nil {
-			return fmt.Errorf("end the former connection: %w", err)
-		}
-		if left == 0 {
-			return nil
-		}
-		if err := wait(ctx, 10*time.Millisecond); err != nil {
-			return err
-		}
-	}
+	return found, err
 }
 
 // answerFound answers the ops of a batch that was committed.

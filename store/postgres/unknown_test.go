@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/powernode/powernode/api"
@@ -152,5 +154,62 @@ func TestALostAnswerThatStaysLostIsUnknown(t *testing.T) {
 	l, err := s.List(t.Context(), kind, store.ListOptions{})
 	if err != nil || len(l.Items) != 2 {
 		t.Fatalf("listed %v, %v", l.Items, err)
+	}
+}
+
+// A batch that was abandoned while it was still on its way, even at the door, does not happen.
+func TestAnAbandonedBatchNeverHappens(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	s := open(t, dsn)
+	must(t)(s.Create(t.Context(), object("a")))
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := uuid.New()
+	for range 3 {
+		if _, err := tx.Exec(t.Context(), postgres.AbandonSQL, [16]byte(id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	late := make(chan error, 1)
+	go func() { late <- s.SendAs(t.Context(), id, object("late")) }()
+	eventually(t, "the late batch waits for the counter", func() bool { return waits(t, dsn, s.ID()+" late") })
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-late; !errors.Is(err, pgx.ErrNoRows) {
+		t.Fatalf("the late batch: %v", err)
+	}
+	if n := count(t, dsn, `SELECT (SELECT count(*) FROM objects) + (SELECT count(*) FROM changes)`); n != 2 {
+		t.Fatalf("%d rows of objects and changes", n)
+	}
+	if err := s.SendAs(t.Context(), uuid.New(), object("other")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The counter's row, which every batch rewrites, does not grow with what was abandoned.
+func TestWhatWasAbandonedIsForgotten(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	open(t, dsn)
+	for range 3 {
+		pgtest.Exec(t, dsn, postgres.AbandonSQL, [16]byte(uuid.New()))
+	}
+	pgtest.Exec(t, dsn, `UPDATE counter SET abandoned_at[2] = now() - interval '2 hours'`)
+	last := uuid.New()
+	pgtest.Exec(t, dsn, postgres.AbandonSQL, [16]byte(last))
+	if n := count(t, dsn, `SELECT cardinality(abandoned) FROM counter WHERE $1 = ANY(abandoned)`, [16]byte(last)); n != 3 {
+		t.Fatalf("%d are remembered", n)
+	}
+	pgtest.Exec(t, dsn, `UPDATE counter SET abandoned = array_fill(gen_random_uuid(), '{200}'), abandoned_at = array_fill(now(), '{200}')`)
+	pgtest.Exec(t, dsn, postgres.AbandonSQL, [16]byte(last))
+	if n := count(t, dsn, `SELECT cardinality(abandoned) FROM counter WHERE $1 = ANY(abandoned)`, [16]byte(last)); n != 100 {
+		t.Fatalf("%d are remembered", n)
 	}
 }

@@ -1,0 +1,1 @@
+ALTER TABLE counter DROP COLUMN abandoned, DROP COLUMN abandoned_at;
