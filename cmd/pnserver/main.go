@@ -41,6 +41,6 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), keysCommand(), secretsCommand())
+	root.AddCommand(serveCommand(), dbCommand(), keysCommand(), secretsCommand())
 	return root
 }

@@ -28,6 +28,7 @@ type options struct {
 	dataDir     string
 	databaseURL string
 	listenURL   string
+	migrate     bool
 	logging     logging.Options
 	roles       []string
 	tlsCert     string
@@ -75,6 +76,7 @@ kubectl take it with --kubeconfig.`,
 	f.StringVar(&o.dataDir, "data-dir", defaultDataDir(), "where tokens, artifacts and the private PostgreSQL live")
 	f.StringVar(&o.databaseURL, "database-url", "", "PostgreSQL 15 or newer to use (default $DATABASE_URL, else a private server)")
 	f.StringVar(&o.listenURL, "database-listen-url", "", "direct address of the same database for LISTEN, where --database-url is a pooler")
+	f.BoolVar(&o.migrate, "migrate", true, "bring the database's tables to this version; else a database that is not is refused, and pnserver db migrate does it")
 	o.logging.AddFlags(f)
 	f.StringSliceVar(&o.roles, "roles", []string{roleAPI, roleControllers, roleRunner}, "what this process does, separated by commas: api (serves clients), controllers (make the world match; one process of a database at a time), runner (executes steps)")
 	f.StringVar(&o.tlsCert, "tls-cert", "", "certificate file (PEM) to serve HTTPS with")

@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
-	"os"
-	"path/filepath"
 	"text/tabwriter"
 	"time"
 
@@ -18,9 +15,8 @@ import (
 
 // secretsOptions are the flags of the secrets commands.
 type secretsOptions struct {
-	dataDir     string
-	databaseURL string
-	sealing     sealingOptions
+	databaseOptions
+	sealing sealingOptions
 }
 
 func secretsCommand() *cobra.Command {
@@ -35,8 +31,7 @@ they can read: with a key file, add a line with a new key (openssl rand -base64 
 the end of the file on all of them first, and then rotate.`,
 	}
 	f := c.PersistentFlags()
-	f.StringVar(&o.dataDir, "data-dir", defaultDataDir(), "where the key and the private PostgreSQL live")
-	f.StringVar(&o.databaseURL, "database-url", "", "PostgreSQL to use (default $DATABASE_URL, else the private server)")
+	o.databaseOptions.addFlags(f)
 	o.sealing.addFlags(f)
 	c.AddCommand(
 		&cobra.Command{
@@ -72,15 +67,15 @@ what was begun. The former key stays where it is until drop-key.`,
 
 // with opens the keys of the database, on the private server that runs or on one of its own.
 func (o *secretsOptions) with(ctx context.Context, do func(keys *postgres.Keys) error) error {
-	dataDir, err := filepath.Abs(o.dataDir)
+	dataDir, err := o.dir()
 	if err != nil {
-		return fmt.Errorf("--data-dir: %w", err)
+		return err
 	}
 	source, err := o.sealing.source(dataDir)
 	if err != nil {
 		return err
 	}
-	dsn, stop, err := o.database(ctx, filepath.Join(dataDir, "postgres"))
+	dsn, stop, err := o.open(ctx, false)
 	if err != nil {
 		return err
 	}
@@ -91,26 +86,6 @@ func (o *secretsOptions) with(ctx context.Context, do func(keys *postgres.Keys) 
 	}
 	defer keys.Close()
 	return do(keys)
-}
-
-func (o *secretsOptions) database(ctx context.Context, private string) (dsn string, stop func(), err error) {
-	if o.databaseURL == "" {
-		o.databaseURL = os.Getenv("DATABASE_URL")
-	}
-	if o.databaseURL != "" {
-		return o.databaseURL, func() {}, nil
-	}
-	if dsn, running := postgres.RunningPrivate(private); running {
-		return dsn, func() {}, nil
-	}
-	if _, err := os.Stat(filepath.Dir(private)); err != nil {
-		return "", nil, fmt.Errorf("--data-dir: %w; name the directory of the server, or its --database-url", err)
-	}
-	server, err := postgres.StartPrivate(ctx, private, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return "", nil, err
-	}
-	return server.DSN(), func() { _ = server.Stop() }, nil
 }
 
 func rotate(ctx context.Context, keys *postgres.Keys, out io.Writer) error {

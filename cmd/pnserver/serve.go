@@ -135,7 +135,7 @@ func (p *process) openStore(ctx context.Context) error {
 	}
 	database, err := postgres.Open(ctx, postgres.Config{
 		DSN: dsn, ListenDSN: p.listenURL, Log: p.log, Registerer: p.registry,
-		AuditKept: p.auditKept, VersionsKept: p.versions, Keys: keys, Sealed: sealedKinds(),
+		AuditKept: p.auditKept, VersionsKept: p.versions, Keys: keys, Sealed: sealedKinds(), Unmigrated: !p.migrate,
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", flag, err)
