@@ -188,14 +188,15 @@ func (c *cluster) severs(f chaos.Fault) {
 		return
 	case chaos.Muffle:
 		listen.Dark()
-	case chaos.Darken, chaos.Lose:
+	case chaos.Darken:
 		data.Dark()
 		listen.Dark()
+	case chaos.Lose:
+		data.Deaf()
 	}
 	time.Sleep(f.For)
 	if f.Sort == chaos.Lose {
 		data.Cut()
-		listen.Cut()
 	}
 	data.Light()
 	listen.Light()

@@ -17,7 +17,7 @@ const (
 	Muffle  Sort = "let nothing through on the listening connection"
 	Cut     Sort = "cut all connections of a server to the database"
 	Darken  Sort = "let nothing through between a server and the database, then go on"
-	Lose    Sort = "let nothing through between a server and the database, then cut it"
+	Lose    Sort = "keep the database's answers from a server, then cut all its connections"
 	Crash   Sort = "restart PostgreSQL in immediate mode"
 	Restart Sort = "kill -9 all servers at once, and start them again"
 )

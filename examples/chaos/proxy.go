@@ -7,16 +7,17 @@ import (
 )
 
 // Proxy stands before a database on a loopback port. Dark, it keeps all connections open
-// and lets nothing through in either direction, as a network that drops packets.
+// and lets nothing through in either direction, as a network that drops packets; deaf, it
+// keeps back the answers alone, so that the database does what nobody is told of.
 type Proxy struct {
 	network, address string
 	listener         net.Listener
 	running          sync.WaitGroup
 
-	mu    sync.Mutex
-	light *sync.Cond
-	dark  bool
-	open  map[net.Conn]bool
+	mu         sync.Mutex
+	light      *sync.Cond
+	dark, deaf bool
+	open       map[net.Conn]bool
 }
 
 // OpenProxy starts a proxy for a database's address. It must be closed.
@@ -34,16 +35,19 @@ func OpenProxy(network, address string) (*Proxy, error) {
 // Address is where the proxy listens.
 func (p *Proxy) Address() string { return p.listener.Addr().String() }
 
-// Dark stops all bytes, Light lets those that waited go on.
-func (p *Proxy) Dark() { p.setDark(true) }
+// Dark stops all bytes.
+func (p *Proxy) Dark() { p.set(true, true) }
 
-// Light ends what Dark began.
-func (p *Proxy) Light() { p.setDark(false) }
+// Deaf stops what comes from the database.
+func (p *Proxy) Deaf() { p.set(false, true) }
 
-func (p *Proxy) setDark(dark bool) {
+// Light ends what Dark or Deaf began: all that waited goes on.
+func (p *Proxy) Light() { p.set(false, false) }
+
+func (p *Proxy) set(dark, deaf bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.dark = dark
+	p.dark, p.deaf = dark, deaf
 	p.light.Broadcast()
 }
 
@@ -81,30 +85,31 @@ func (p *Proxy) serve() {
 		p.mu.Lock()
 		p.open[client], p.open[server] = true, true
 		p.mu.Unlock()
-		p.running.Go(func() { p.pass(server, client) })
-		p.running.Go(func() { p.pass(client, server) })
+		p.running.Go(func() { p.pass(server, client, &p.dark) })
+		p.running.Go(func() { p.pass(client, server, &p.deaf) })
 	}
 }
 
 // pass carries one direction of a connection, and ends both.
-func (p *Proxy) pass(to, from net.Conn) {
+func (p *Proxy) pass(to, from net.Conn, shut *bool) {
 	defer to.Close()
 	defer from.Close()
-	_, _ = io.Copy(gate{to, p}, from)
+	_, _ = io.Copy(gate{to, p, shut}, from)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.open, from)
 }
 
-// gate holds writes back while it is dark.
+// gate holds writes back while it is shut.
 type gate struct {
 	net.Conn
 	proxy *Proxy
+	shut  *bool
 }
 
 func (g gate) Write(data []byte) (int, error) {
 	g.proxy.mu.Lock()
-	for g.proxy.dark && g.proxy.open[g.Conn] {
+	for *g.shut && g.proxy.open[g.Conn] {
 		g.proxy.light.Wait()
 	}
 	g.proxy.mu.Unlock()
