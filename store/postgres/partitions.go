@@ -2,11 +2,14 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/powernode/powernode/store"
@@ -35,25 +38,76 @@ func (p *partitions) reached(r store.Revision) {
 	}
 }
 
+// Dropping needs a moment in which nobody uses the log of changes. A writer that comes while it
+// is waited for waits too, so that is not for long; a transaction that is held open, such as a
+// dump, puts it off until it is over.
+const (
+	dropLock   = "100ms"
+	dropAgain  = time.Second // at first; then twice as long each time
+	dropRarely = time.Minute
+)
+
 // run looks after the partitions when the store has come far enough, until ctx ends.
 func (p *partitions) run(ctx context.Context) {
-	for {
+	var again <-chan time.Time
+	for delay := dropAgain; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-p.wake:
+		case <-again:
+			delay = min(2*delay, dropRarely)
 		}
-		if err := p.ensure(ctx); err != nil && ctx.Err() == nil {
+		again = nil
+		err := p.ensure(ctx)
+		if err == nil {
+			err = p.drop(ctx)
+		}
+		switch {
+		case err == nil:
+			delay = dropAgain
+		case locked(err):
+			again = time.After(delay)
+		case ctx.Err() == nil:
 			p.log.Warn("the log of changes is not looked after", "error", err)
 		}
 	}
 }
 
-// ensure makes the partitions of the present and the next range, and drops old ones.
+// locked reports whether somebody had a lock for too long.
+func locked(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && refused.Code == "55P03"
+}
+
+// ensure makes the partitions of the present and the next range. Nobody who uses the others is in its way.
 func (p *partitions) ensure(ctx context.Context) error {
+	return p.alone(ctx, "5s", func(tx pgx.Tx, there map[store.Revision]bool, v store.Revision) error {
+		current := v / p.history.span
+		for n := current; n <= current+1; n++ {
+			if there[n] {
+				continue
+			}
+			if err := p.create(ctx, tx, n); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// drop drops the partitions that are old. The error is one of locked when they are in use.
+func (p *partitions) drop(ctx context.Context) error {
+	return p.alone(ctx, dropLock, func(tx pgx.Tx, there map[store.Revision]bool, v store.Revision) error {
+		return p.compact(ctx, tx, there, v)
+	})
+}
+
+// alone runs f in a transaction while no other server is at it, with the partitions that there
+// are and the counter. A lock is waited for no longer than patience.
+func (p *partitions) alone(ctx context.Context, patience string, f func(tx pgx.Tx, there map[store.Revision]bool, v store.Revision) error) error {
 	return pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) error {
-		// Readers of changes shall not queue up behind us for long.
-		_, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '5s'; SELECT pg_advisory_xact_lock(hashtext('powernode partitions'), hashtext(current_schema()))`)
+		_, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '`+patience+`'; SELECT pg_advisory_xact_lock(hashtext('powernode partitions'), hashtext(current_schema()))`)
 		if err != nil {
 			return fmt.Errorf("lock partitions: %w", err)
 		}
@@ -65,16 +119,7 @@ func (p *partitions) ensure(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		current := v / p.history.span
-		for n := current; n <= current+1; n++ {
-			if there[n] {
-				continue
-			}
-			if err := p.create(ctx, tx, n); err != nil {
-				return err
-			}
-		}
-		return p.compact(ctx, tx, there, v)
+		return f(tx, there, v)
 	})
 }
 
