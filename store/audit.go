@@ -26,9 +26,16 @@ func Audited(record func(Change) audit.Record) WriteOption {
 	return func(w *Write) { w.Audited = record }
 }
 
+// Passing says of which changes by the write nothing is kept beside the object's new state: no record
+// of the call, and no version of its spec. They are signs of life, as the renewal of a Lease, which come for
+// ever and of which only the last says anything.
+func Passing(of func(Change) bool) WriteOption { return func(w *Write) { w.Passing = of } }
+
+func (w Write) passes(c Change) bool { return w.Passing != nil && c.Type == Modified && w.Passing(c) }
+
 // Record is the record of a write that comes to a change; nil when none is to be kept.
 func (w Write) Record(c Change) (*audit.Entry, error) {
-	if w.Audited == nil {
+	if w.Audited == nil || w.passes(c) {
 		return nil, nil
 	}
 	e, err := audit.Encode(w.Audited(c))

@@ -52,7 +52,7 @@ func Create(live, obj *api.Object, uid string, now time.Time) (Change, error) {
 }
 
 // Update is the rule of Store.Update.
-func Update(live, obj *api.Object) (Change, error) {
+func Update(live, obj *api.Object, opts ...WriteOption) (Change, error) {
 	if err := current(live, obj); err != nil {
 		return Change{}, err
 	}
@@ -73,6 +73,7 @@ func Update(live, obj *api.Object) (Change, error) {
 	if o.DeletionTimestamp != nil && len(o.Finalizers) == 0 {
 		c.Type, c.Version = Deleted, false
 	}
+	c.Version = c.Version && !Writing(opts...).passes(c)
 	return c, nil
 }
 

@@ -185,6 +185,7 @@ type Write struct {
 	ManagedFields bool
 	Finalizers    func([]string) []string
 	Audited       func(Change) audit.Record // nil: nothing is recorded
+	Passing       func(Change) bool         // nil: nothing is
 	Fence         string                    // a member; "" is none
 }
 

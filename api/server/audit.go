@@ -8,24 +8,18 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"golang.org/x/time/rate"
 )
 
 // auditWithin is how long the record of a call that has no effect may take.
 const auditWithin = 10 * time.Second
-
-// What is kept of refusals that cost the caller nothing and us a write each.
-const (
-	floodRate  = 10 // a second
-	floodBurst = 100
-)
 
 // audit keeps a record of every call that changes something, or would have:
 //
 //   - what it changed is recorded by the store in the write itself (auditedStore),
 //   - a call that succeeds without such a write (a dry run, a token) is recorded before its
 //     answer goes out (gate), and fails when that can't be done,
-//   - a call that is refused is recorded when that is known, as well as the store can now.
+//   - a call that is refused is recorded when that is known, as well as the store can now. What
+//     anybody can cause as fast as he likes is counted after a while, in place of a record each (floods).
 //
 // Reads have a record when they are refused for lack of rights. Reviews change nothing, the
 // runners' protocol is about tasks, not objects: both count as reads.
@@ -103,54 +97,18 @@ func (t *trail) refused(err error) {
 	}
 	status := statusOf(err, infoOf(t.echo))
 	record := t.refusal(status)
-	flood := t.server.floods.of(t.mutates, int(status.Code))
+	flood := t.server.floods.of(t.mutates, record)
 	if flood == nil && !t.mutates {
 		return
 	}
 	if flood != nil {
-		dropped, keep := flood.take()
-		if !keep {
+		var keep bool
+		if record, keep = flood.take(record); !keep {
 			return
 		}
-		record.Message += dropped
 	}
 	if err := t.append(record); err != nil {
 		t.server.cfg.Log.Error("keep the audit record of a refused request",
 			"request_id", record.RequestID, "user", record.User, "verb", record.Verb, "code", record.Code, "error", err.Error())
 	}
-}
-
-// floods bounds what is recorded of refusals that anybody can cause as fast as he likes.
-type floods struct{ unknown, readers, crowded *flood }
-
-func newFloods() floods { return floods{newFlood(), newFlood(), newFlood()} }
-
-// of is the bound for a refusal; nil when there is none.
-func (f floods) of(mutates bool, code int) *flood {
-	switch {
-	case code == http.StatusUnauthorized:
-		return f.unknown
-	case code == http.StatusForbidden && !mutates:
-		return f.readers
-	case code == http.StatusTooManyRequests && mutates: // or what is turned away for load would load the store
-		return f.crowded
-	}
-	return nil
-}
-
-// flood is a bucket of tokens, and the number of those that went without.
-type flood struct {
-	limiter *rate.Limiter
-	dropped atomic.Int64
-}
-
-func newFlood() *flood { return &flood{limiter: rate.NewLimiter(floodRate, floodBurst)} }
-
-// take says whether to keep a record now, and what to add about those that were not kept.
-func (f *flood) take() (dropped string, keep bool) {
-	if !f.limiter.Allow() {
-		f.dropped.Add(1)
-		return "", false
-	}
-	return droppedBefore(f.dropped.Swap(0)), true
 }

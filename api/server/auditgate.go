@@ -76,7 +76,7 @@ func recorded(ctx context.Context, opts []store.WriteOption, write func([]store.
 	if t == nil {
 		return write(opts)
 	}
-	obj, err := write(append(opts[:len(opts):len(opts)], store.Audited(t.effect)))
+	obj, err := write(append(opts[:len(opts):len(opts)], store.Audited(t.effect), store.Passing(renewal)))
 	switch {
 	case err != nil:
 	case store.Writing(opts...).DryRun:

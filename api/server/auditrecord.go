@@ -141,14 +141,6 @@ func withheld(status *metav1.Status) string {
 	return strings.TrimSuffix("the message is not kept, as it may quote a secret; fields: "+strings.Join(fields, ", "), "; fields: ")
 }
 
-// droppedBefore speaks of refusals that have no record.
-func droppedBefore(n int64) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" (%d more were refused like this and not recorded: too many at once)", n)
-}
-
 // sourceIP is where a call comes from. What proxies say of it (X-Forwarded-For) counts as
 // far as they are trusted, from the nearest on.
 func (s *Server) sourceIP(r *http.Request) string {

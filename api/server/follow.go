@@ -31,6 +31,9 @@ func (s *Server) Run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	beside.Go(func() { s.policy.run(ctx) })
 	beside.Go(func() { s.watchRights(ctx) })
+	if s.cfg.Audit != nil {
+		beside.Go(func() { s.tellDropped(ctx) })
+	}
 	if s.followed() {
 		beside.Go(func() { s.followDefinitions(ctx) })
 	}

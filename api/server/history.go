@@ -30,6 +30,9 @@ type historyMeta struct {
 	Name      string `json:"name"`
 	Namespace string `json:"namespace,omitempty"`
 	UID       string `json:"uid"`
+	// Continue and RemainingItemCount are those of a list: there is more than the limit asked for.
+	Continue           string `json:"continue,omitempty"`
+	RemainingItemCount int    `json:"remainingItemCount,omitempty"`
 }
 
 // generation is one item of a history. Object is there when the client asked for it.
@@ -49,7 +52,7 @@ func hasHistory(k *schemas.Kind) bool {
 }
 
 // history answers with the list of generations, oldest first; with ?generation=N or ?at=TIME
-// with the object as its owner wanted it then. Status is not part of either: it is not kept.
+// with the object as its owner wanted it then. The list is paged by limit and continue. Status is not part of either: it is not kept.
 // What was deleted can still be read, with a warning, until the name is taken again.
 func (s *Server) history(r *request) error {
 	pick, err := historyQuery(r)
@@ -113,15 +116,20 @@ func (s *Server) sendHistory(r *request, versions []store.Version, alive bool) e
 	if err != nil {
 		return err
 	}
-	first := versions[0].Object
+	first, last := versions[0].Object, versions[len(versions)-1].Generation
+	page, next, left, err := historyPage(r, versions)
+	if err != nil {
+		return err
+	}
 	doc := history{
 		TypeMeta: metav1.TypeMeta{Kind: "History", APIVersion: api.APIVersion},
-		Metadata: historyMeta{Name: first.Name, Namespace: first.Namespace, UID: string(first.UID)},
+		Metadata: historyMeta{Name: first.Name, Namespace: first.Namespace, UID: string(first.UID), Continue: next, RemainingItemCount: left},
+		Items:    make([]generation, 0, len(page)),
 	}
-	for i, v := range versions {
+	for _, v := range page {
 		g := generation{
 			Generation: v.Generation, ResourceVersion: v.Revision.String(), At: metav1.NewMicroTime(v.At.UTC()), By: v.By,
-			Current: alive && i == len(versions)-1, ChangeCause: v.Object.Annotations[changeCause],
+			Current: alive && v.Generation == last, ChangeCause: v.Object.Annotations[changeCause],
 		}
 		if whole {
 			if g.Object, err = json.Marshal(r.past(v)); err != nil {

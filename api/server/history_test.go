@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -17,8 +18,11 @@ import (
 
 type historyDoc struct {
 	Kind, APIVersion string
-	Metadata         struct{ Name, Namespace, UID string }
-	Items            []struct {
+	Metadata         struct {
+		Name, Namespace, UID, Continue string
+		RemainingItemCount             int
+	}
+	Items []struct {
 		Generation                       int64
 		ResourceVersion, By, ChangeCause string
 		At                               time.Time
@@ -98,6 +102,36 @@ func TestWhatIsAskedOfHistoryMustMakeSense(t *testing.T) {
 	h.refused(h.do("POST", at, `{}`), 405, metav1.StatusReasonMethodNotAllowed, "")
 	h.want(h.post("/api/v1/namespaces/default/configmaps", `{"metadata":{"name":"c"},"data":{"k":"v"}}`), 201)
 	h.want(h.get("/api/v1/namespaces/default/configmaps/c/history"), 404)
+}
+
+func TestHistoryIsReadInPages(t *testing.T) {
+	h := start(t)
+	h.widget("w", 1)
+	for size := 2; size <= 5; size++ {
+		h.want(h.merge(widgets+"/w", fmt.Sprintf(`{"spec":{"size":%d}}`, size)), 200)
+	}
+	at, token := widgets+"/w/history?limit=2", ""
+	for page, want := range []string{"[1 2] 3", "[3 4] 1", "[5] 0"} {
+		got := h.history(at + "&continue=" + token)
+		var generations []int64
+		for _, g := range got.Items {
+			generations = append(generations, g.Generation)
+			if g.Current != (g.Generation == 5) {
+				t.Errorf("generation %d is current: %v", g.Generation, g.Current)
+			}
+		}
+		if token = got.Metadata.Continue; fmt.Sprint(generations, " ", got.Metadata.RemainingItemCount) != want || (token == "") != (page == 2) {
+			t.Errorf("page %d: %v, %d left, continue %q; want %s", page, generations, got.Metadata.RemainingItemCount, token, want)
+		}
+	}
+	token = h.history(at).Metadata.Continue
+	h.refused(h.get(at+"&continue=x"), 400, metav1.StatusReasonBadRequest, "continue key is not valid")
+	h.refused(h.get(widgets+"/w/history?limit=-1"), 400, metav1.StatusReasonBadRequest, "limit")
+	h.widget("v", 1)
+	h.refused(h.get(widgets+"/v/history?limit=2&continue="+token), 400, metav1.StatusReasonBadRequest, "that of another list")
+	h.want(h.do("DELETE", widgets+"/w", ""), 200)
+	h.widget("w", 1)
+	h.refused(h.get(at+"&continue="+token), 410, metav1.StatusReasonExpired, "replaced by another")
 }
 
 func TestAtPicksTheGenerationThatWasInForce(t *testing.T) {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +36,36 @@ func historyQuery(r *request) (picker, error) {
 		return r.inForce(t), nil
 	}
 	return nil, nil
+}
+
+// historyPage is the part of the generations that limit and continue ask for, with the token of the next page, ""
+// on the last, and how many are behind it.
+func historyPage(r *request, versions []store.Version) (page []store.Version, next string, left int, err error) {
+	limit, err := numberQuery(r.query, "limit", 0)
+	if err != nil {
+		return nil, "", 0, err
+	}
+	of := r.listed() + "/" + r.target.name + "/" + subHistory
+	if token := r.query.Get("continue"); token != "" {
+		at, err := decodeContinue(of, token)
+		if err != nil {
+			return nil, "", 0, err
+		}
+		if at.Revision < versions[0].Revision {
+			return nil, "", 0, apierrors.NewResourceExpired("the object was replaced by another of its name since the page before: ask without continue")
+		}
+		behind := func(v store.Version) bool { return v.Revision > at.Revision }
+		if i := slices.IndexFunc(versions, behind); i >= 0 {
+			versions = versions[i:]
+		} else {
+			versions = nil
+		}
+	}
+	if limit == 0 || limit >= int64(len(versions)) {
+		return versions, "", 0, nil
+	}
+	page = versions[:limit]
+	return page, encodeContinue(of, store.Cursor{Revision: page[limit-1].Revision, Name: r.target.name}), len(versions) - int(limit), nil
 }
 
 // parseMoment reads a time. One in whole seconds means all of that second: that is how times

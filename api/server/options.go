@@ -59,10 +59,8 @@ func listOptions(q url.Values, watch bool) (*internalversion.ListOptions, error)
 
 func listNumbers(q url.Values, o *internalversion.ListOptions) error {
 	var err error
-	if v := q.Get("limit"); v != "" {
-		if o.Limit, err = strconv.ParseInt(v, 10, 64); err != nil || o.Limit < 0 {
-			return badQuery("limit", errors.New("must be a whole number of at least 0"))
-		}
+	if o.Limit, err = numberQuery(q, "limit", 0); err != nil {
+		return err
 	}
 	if v := q.Get("timeoutSeconds"); v != "" {
 		n, err := strconv.ParseInt(v, 10, 32)

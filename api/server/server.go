@@ -79,7 +79,7 @@ type Server struct {
 	limits      limits
 	policy      *policy
 	metrics     *metrics
-	floods      floods
+	floods      *floods
 }
 
 // New makes a Server; it serves until its caller's http.Server stops.

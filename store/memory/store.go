@@ -88,7 +88,7 @@ func (s *Store) Create(ctx context.Context, obj *api.Object, opts ...store.Write
 // Update implements store.Store.
 func (s *Store) Update(ctx context.Context, obj *api.Object, opts ...store.WriteOption) (*api.Object, error) {
 	return s.write(ctx, obj.Key(), opts, func(live *api.Object) (store.Change, error) {
-		return store.Update(live, obj)
+		return store.Update(live, obj, opts...)
 	})
 }
 

@@ -33,7 +33,7 @@ func (s *Store) Update(ctx context.Context, obj *api.Object, opts ...store.Write
 		if err := s.sealer.check(obj.Key()); err != nil {
 			return store.Change{}, err
 		}
-		return store.Update(live, obj)
+		return store.Update(live, obj, opts...)
 	})
 }
 

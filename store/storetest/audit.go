@@ -150,6 +150,27 @@ var auditRules = []auditRule{
 		create(t, s, object("b"))
 		verify(t, log, 1)
 	}},
+	{"a passing write has neither a record nor a version, and moves the object all the same", func(t *testing.T, s store.Store, log store.Audit) {
+		a := create(t, s, object("a"))
+		passing := store.Passing(func(c store.Change) bool { return c.Old != nil && c.New.Labels["keep"] == "" })
+		b, err := s.Update(t.Context(), with(a, spec(2)), noted("update"), passing)
+		if err != nil || b.Generation != 2 || b.ResourceVersion == a.ResourceVersion {
+			t.Fatalf("updated to %v, %v", b, err)
+		}
+		kept := with(b, spec(3))
+		kept.Labels = map[string]string{"keep": "yes"}
+		if _, err := s.Update(t.Context(), kept, noted("kept"), passing); err != nil {
+			t.Fatal(err)
+		}
+		versions, err := s.History(t.Context(), a.Key())
+		if err != nil || len(versions) != 2 || versions[1].Generation != 3 {
+			t.Fatalf("%+v, %v", versions, err)
+		}
+		if got := records(t, log, audit.Query{}); len(got) != 1 || got[0].Verb != "kept" {
+			t.Fatalf("records of %s", verbs(got))
+		}
+		verify(t, log, 1)
+	}},
 	{"what was refused is appended in the one order, and no watch tells of it", func(t *testing.T, s store.Store, log store.Audit) {
 		w := watch(t, s, 0, store.WatchOptions{})
 		for n := range 3 {
