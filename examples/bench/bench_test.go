@@ -13,7 +13,7 @@ func TestEveryTableIsPrinted(t *testing.T) {
 		t.Skip("needs PostgreSQL; run without -short")
 	}
 	var out bytes.Buffer
-	args := strings.Fields("-seconds 0.02 -rounds 1 -clients 2 -watchers 20")
+	args := strings.Fields("-seconds 0.02 -rounds 1 -clients 2 -watchers 20 -objects 600 -many 50 -passes 5")
 	if err := run(t.Context(), args, &out, t.Output()); err != nil {
 		t.Fatalf("%v\nbench printed:\n%s", err, &out)
 	}

@@ -40,12 +40,17 @@ func (c *connection) send(method, path, headers string, body []byte) error {
 	return err
 }
 
-// call makes a request that has to succeed; the answer is valid until the next one.
+// call sends a document, and has to succeed; the answer is valid until the next one.
 func (c *connection) call(ctx context.Context, method, path, media string, body []byte) ([]byte, error) {
+	return c.ask(ctx, method, path, "Content-Type: "+media+"\r\n", body)
+}
+
+// ask makes a request that has to succeed; the answer is valid until the next one.
+func (c *connection) ask(ctx context.Context, method, path, headers string, body []byte) ([]byte, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if err := c.send(method, path, "Content-Type: "+media+"\r\n", body); err != nil {
+	if err := c.send(method, path, headers, body); err != nil {
 		return nil, err
 	}
 	answer, err := http.ReadResponse(c.reader, nil)

@@ -43,6 +43,9 @@ func sections() []section {
 	return []section{
 		{"write", "Writes of 1 KiB objects", measureWrites},
 		{"watch", "Watches: from the answer to a write to its event", measureWatches},
+		{"list", "Lists of 1 KiB objects", measureLists},
+		{"many", "Very many objects", measureMany},
+		{"passes", "Passes of controllers", measurePasses},
 	}
 }
 
@@ -55,6 +58,8 @@ type bench struct {
 	window        time.Duration // of one measurement
 	clients       []int
 	watchers      int      // the largest crowd
+	objects, many int      // in lists, and where there are very many
+	passes        int      // objects that get a first pass
 	rows          []string // of the write table, all when empty
 }
 
@@ -93,6 +98,9 @@ func (b *bench) parse(args []string) (only []string, err error) {
 	seconds := flags.Float64("seconds", 1, "how long one measurement takes")
 	clients := flags.String("clients", "1,8,32,64", "how many clients write at once")
 	flags.IntVar(&b.watchers, "watchers", 1000, "how many watch at most")
+	flags.IntVar(&b.objects, "objects", 10_000, "how many objects are listed")
+	flags.IntVar(&b.many, "many", 100_000, "how many objects are very many")
+	flags.IntVar(&b.passes, "passes", 5_000, "how many objects get a first pass")
 	flags.IntVar(&b.rounds, "rounds", 3, "how often each is measured; the median counts")
 	flags.StringVar(&b.pnserver, "pnserver", "", "the program to measure; built from the sources when empty")
 	if err := flags.Parse(args); err != nil {

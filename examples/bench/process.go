@@ -60,6 +60,7 @@ func (s *stage) server(ctx context.Context, flags ...string) (*server, error) {
 	return p, nil
 }
 
+// stop is SIGTERM, and waits for the end; a second time does nothing.
 func (p *server) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {

@@ -50,3 +50,18 @@ func (t target) verdict(ratio float64, p50, p99 time.Duration) string {
 	}
 	return "MISSED " + strings.Join(missed, ", ")
 }
+
+// most is the target of the median alone, for tables that have no other.
+func (t target) most() string {
+	if t.p50 == 0 {
+		return ""
+	}
+	return "<= " + ms(t.p50)
+}
+
+func metIf(met bool) string {
+	if met {
+		return "met"
+	}
+	return "MISSED"
+}
