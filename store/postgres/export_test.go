@@ -107,3 +107,6 @@ func (s *Store) SendAs(ctx context.Context, id uuid.UUID, obj *api.Object) error
 	_, err = b.send(ctx, []*op{o}, id)
 	return err
 }
+
+// ScramWith is what PostgreSQL keeps of a password.
+func ScramWith(salt []byte, password string) (string, error) { return scramWith(salt, password) }

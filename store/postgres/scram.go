@@ -22,6 +22,10 @@ func scramVerifier(password string) (string, error) {
 	}
 	salt := make([]byte, 16)
 	rand.Read(salt) // never fails
+	return scramWith(salt, password)
+}
+
+func scramWith(salt []byte, password string) (string, error) {
 	salted, err := pbkdf2.Key(sha256.New, password, salt, scramRounds, sha256.Size)
 	if err != nil {
 		return "", fmt.Errorf("hash the role's password: %w", err)
