@@ -58,3 +58,30 @@ func TestATransactionThatIsHeldOpenFailsNoWrite(t *testing.T) {
 	release()
 	eventually(t, "old history is dropped", func() bool { return count(t, dsn, parts) < 10 })
 }
+
+// Nor does it keep the first line of a day out of the logs.
+func TestATransactionThatIsHeldOpenFailsNoLog(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	s := open(t, dsn)
+	ctx, line := t.Context(), []byte("a line\n")
+	if _, err := s.Logs().Append(ctx, "u1/build", 0, line); err != nil {
+		t.Fatal(err)
+	}
+	// As if it had been another day until now.
+	pgtest.Exec(t, dsn, `CREATE TABLE log_chunks_20010101 PARTITION OF log_chunks FOR VALUES FROM ('2001-01-01') TO ('2001-01-02')`)
+	pgtest.Exec(t, dsn, `DO $$ BEGIN EXECUTE 'DROP TABLE log_chunks_' || to_char(current_date, 'YYYYMMDD'); END $$`)
+	release := hold(t, dsn, "log_chunks")
+	if _, err := s.Logs().Append(ctx, "u2/build", 0, line); err != nil {
+		t.Fatal(err)
+	}
+	const former = `SELECT count(*) FROM pg_inherits WHERE inhparent = 'log_chunks'::regclass AND inhrelid = to_regclass('log_chunks_20010101')`
+	if count(t, dsn, former) != 1 {
+
+		t.Fatal("the former day is dropped: the transaction was in nobody's way")
+	}
+	release()
+	pgtest.Exec(t, dsn, `DO $$ BEGIN EXECUTE 'DROP TABLE log_chunks_' || to_char(current_date, 'YYYYMMDD'); END $$`)
+	if _, err := s.Logs().Append(ctx, "u3/build", 0, line); err != nil || count(t, dsn, former) != 0 {
+		t.Fatalf("the former day is left, %v", err)
+	}
+}

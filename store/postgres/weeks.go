@@ -100,7 +100,7 @@ func (w *weeks) drop(ctx context.Context) error {
 			return err
 		}
 		// Taken first, as a batch takes them, and held by readers for a moment only.
-		if _, err := tx.Exec(ctx, `LOCK TABLE audit, audit_links IN ACCESS EXCLUSIVE MODE`); err != nil {
+		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '`+dropLock+`'; LOCK TABLE audit, audit_links IN ACCESS EXCLUSIVE MODE`); err != nil {
 			return fmt.Errorf("lock the audit log: %w", err)
 		}
 		for _, week := range old {
