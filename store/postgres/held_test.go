@@ -76,7 +76,6 @@ func TestATransactionThatIsHeldOpenFailsNoLog(t *testing.T) {
 	}
 	const former = `SELECT count(*) FROM pg_inherits WHERE inhparent = 'log_chunks'::regclass AND inhrelid = to_regclass('log_chunks_20010101')`
 	if count(t, dsn, former) != 1 {
-
 		t.Fatal("the former day is dropped: the transaction was in nobody's way")
 	}
 	release()
