@@ -6,16 +6,17 @@ import (
 	"unicode/utf8"
 )
 
-// checks are what fits needs beyond the words of a schema; prepare makes them.
+// checks are what validation needs beyond the words of a schema; prepare makes them.
 type checks struct {
 	pattern, keyPattern *regexp.Regexp
 	format              func(any) bool // nil for a format that only the validator knows
 	ready               bool
+	mayFreeze           bool // the value, or a field in it, may not be changed, or not always
 }
 
 // prepare makes the checks of a whole tree, whose patterns were checked before.
 func prepare(s *Schema, known map[string]func(any) bool) {
-	s.checks = checks{format: known[format(s)], ready: true}
+	s.checks = checks{format: known[format(s)], ready: true, mayFreeze: s.Immutable || s.ImmutableWhen != ""}
 	if s.Pattern != "" {
 		s.checks.pattern = regexp.MustCompile(s.Pattern)
 	}
@@ -24,6 +25,7 @@ func prepare(s *Schema, known map[string]func(any) bool) {
 	}
 	for _, p := range s.Properties {
 		prepare(p, known)
+		s.checks.mayFreeze = s.checks.mayFreeze || p.checks.mayFreeze
 	}
 	for _, other := range append([]*Schema{s.AdditionalProperties, s.Items}, s.AllOf...) {
 		if other != nil {

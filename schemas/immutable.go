@@ -12,11 +12,13 @@ import (
 // unchanged finds the fields that changed although the schema says they can't.
 func unchanged(at *field.Path, s *Schema, doc, old map[string]any) (problems field.ErrorList) {
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
-		p, nameAt := s.Properties[name], below(at, name, false)
-		same := reflect.DeepEqual(doc[name], old[name])
+		p := s.Properties[name]
+		if !p.checks.mayFreeze || reflect.DeepEqual(doc[name], old[name]) {
+			continue
+		}
+		nameAt := below(at, name, false)
 		frozen, _ := old[p.ImmutableWhen].(bool)
 		switch {
-		case same:
 		case p.Immutable && old[name] != nil:
 			v := violation{value: doc[name], sensitive: p.Sensitive}
 			problems = append(problems, field.Invalid(nameAt, v.bad(), "field is immutable"))
