@@ -16,7 +16,7 @@ import (
 )
 
 // tracked is an object as the field managers see it: its metadata with the account that is
-// kept so far, and its fields, which do not have the account in them.
+// kept so far, and those of its fields that matter, which do not have the account in them.
 type tracked struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
@@ -32,14 +32,13 @@ func (t *tracked) DeepCopyObject() runtime.Object {
 	return c
 }
 
-// trackedObject is obj, nil for one that is not there yet, with fields.
+// trackedObject is obj, nil for one that is not there yet, with fields, which get to say what it is.
 func (r *request) trackedObject(obj *api.Object, fields map[string]any) *tracked {
 	t := &tracked{TypeMeta: metav1.TypeMeta{APIVersion: r.kind.APIVersion(), Kind: r.kind.Kind}, fields: fields}
-	if obj == nil {
-		t.fields = map[string]any{"apiVersion": t.APIVersion, "kind": t.Kind}
-		return t
+	t.fields["apiVersion"], t.fields["kind"] = t.APIVersion, t.Kind
+	if obj != nil {
+		t.UID, t.ManagedFields = obj.UID, obj.ManagedFields
 	}
-	t.UID, t.ManagedFields = obj.UID, obj.ManagedFields
 	return t
 }
 
@@ -51,8 +50,8 @@ func (s *Server) track(r *request, live, obj *api.Object, before map[string]any,
 		obj.ManagedFields = doc.owners
 		return nil
 	}
-	after := withoutAccount(doc.fields)
-	if live != nil && obj.ManagedFields == nil && sameValue(before, after) {
+	was, is := differing(before, withoutAccount(doc.fields))
+	if live != nil && obj.ManagedFields == nil && len(was)+len(is) == 0 {
 		obj.ManagedFields = live.ManagedFields // as it would come out
 		return nil
 	}
@@ -60,7 +59,7 @@ func (s *Server) track(r *request, live, obj *api.Object, before map[string]any,
 	if err != nil {
 		return err
 	}
-	done, err := manager.Update(r.trackedObject(live, before), r.trackedObject(obj, after), r.manager())
+	done, err := manager.Update(r.trackedObject(live, was), r.trackedObject(obj, is), r.manager())
 	if t, ok := done.(*tracked); err == nil && ok {
 		obj.ManagedFields = t.ManagedFields
 		return nil
