@@ -18,32 +18,37 @@ type controller struct {
 	places map[api.Key]location // of every object that exists, as far as the feed has told
 }
 
-// work takes turns until the queue is closed.
+// work has passes made of what the queue gives, as many at once as it gives,
+// until the queue is closed and all have ended.
 func (c *controller) work() {
+	var passes sync.WaitGroup
+	defer passes.Wait()
 	for {
 		t, ok := c.queue.get()
 		if !ok {
 			return
 		}
-		c.take(t)
+		at, tenure := c.take(t)
+		if tenure == nil { // its owner works on it
+			c.queue.forgive(t.key)
+			c.queue.done(t.key)
+			continue
+		}
+		passes.Go(func() {
+			c.turn(&pass{controller: c, turn: t, slot: at.slot, member: tenure.member, store: c.engine.storeOf(tenure)}, tenure)
+			c.queue.done(t.key)
+			c.engine.slots.end(at.slot)
+		})
 	}
 }
 
-// take makes a pass if the key is ours. What is not, its owner works on.
-func (c *controller) take(t turn) {
+// take begins work on a key, and waits while there must be none; the tenure is nil when the key is not ours.
+func (c *controller) take(t turn) (location, *tenure) {
 	at, exists := c.locate(t.key)
-	var tenure *tenure
-	if exists {
-		tenure = c.engine.slots.begin(at.slot)
+	if !exists {
+		return at, nil
 	}
-	if tenure == nil {
-		c.queue.forgive(t.key)
-		c.queue.done(t.key)
-		return
-	}
-	c.turn(&pass{controller: c, turn: t, slot: at.slot, member: tenure.member, store: c.engine.storeOf(tenure)}, tenure)
-	c.queue.done(t.key)
-	c.engine.slots.end(at.slot)
+	return at, c.engine.slots.begin(at.slot)
 }
 
 // turn is one pass and what follows from it for the queue.

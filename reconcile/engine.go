@@ -84,9 +84,7 @@ func (e *engine) join(ctx, passes context.Context) (leave func()) {
 // startWork starts what takes turns, does duties and hints.
 func (e *engine) startWork(ctx context.Context, workers, background *sync.WaitGroup) {
 	for _, c := range e.controllers {
-		for range e.workers {
-			workers.Go(c.work)
-		}
+		workers.Go(c.work)
 		for _, source := range c.kind.options.sources {
 			background.Go(func() { e.listen(ctx, c.kind.Name, source) })
 		}

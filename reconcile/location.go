@@ -2,26 +2,28 @@ package reconcile
 
 import "github.com/powernode/powernode/api"
 
-// location is where an object belongs: to a group of which one is worked on at a time, and to
-// the slot whose owner works on it.
+// location is where an object belongs: to a group of which one is worked on at a time ("": it has
+// one of its own), and to the slot whose owner works on it.
 type location struct {
 	group string
 	slot  int
 }
 
-// locationOf is where an object belongs. By default its group is its own, and its
-// slot that of its group; prefixes keep what kinds choose apart from what is so by default.
+// locationOf is where an object belongs. By default its slot is that of its group, or its
+// own; prefixes keep what kinds choose apart from what is so by default.
 func (c *controller) locationOf(obj *api.Object) location {
 	o := c.kind.options
-	group := "object " + obj.Namespace + "/" + obj.Name
+	group := ""
 	if o.serialize != nil {
 		group = "group " + o.serialize(obj)
 	}
-	shard := c.kind.Name + " " + group
-	if o.shard != nil {
-		shard = "shard " + o.shard(obj)
+	switch {
+	case o.shard != nil:
+		return location{group, slotOf("shard " + o.shard(obj))}
+	case group != "":
+		return location{group, slotOf(c.kind.Name + " " + group)}
 	}
-	return location{group, slotOf(shard)}
+	return location{group, slotOf(c.kind.Name + " object " + obj.Namespace + "/" + obj.Name)}
 }
 
 // locate is where the object of a key belongs, as far as is known; false when there is none.

@@ -33,8 +33,9 @@ type Manager struct {
 	Name string
 	// Registerer has the metrics while Run goes on; nil for none.
 	Registerer prometheus.Registerer
-	// Workers is how many passes of one kind may go on at once; 8 when 0. Kinds
-	// do not share workers, so a slow one holds up no other.
+	// Workers is how many passes of one kind may go on at once, not counting those
+	// that have lasted for long (see queue); 8 when 0. Kinds do not share workers,
+	// so a slow one holds up no other.
 	Workers int
 	// PassTimeout is the deadline of one pass; 2 minutes when 0.
 	PassTimeout time.Duration
@@ -136,7 +137,7 @@ func (e *engine) adopt(kinds []Kind) error {
 			problems = append(problems, fmt.Errorf("kind %q is listed twice", kind.Name))
 		default:
 			e.controllers[kind.Name] = &controller{
-				kind: kind, engine: e, queue: newQueue(), places: map[api.Key]location{},
+				kind: kind, engine: e, queue: newQueue(e.workers), places: map[api.Key]location{},
 			}
 		}
 	}

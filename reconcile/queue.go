@@ -1,28 +1,47 @@
 package reconcile
 
 import (
-	"container/heap"
+	"container/list"
 	"sync"
 	"time"
 
 	"github.com/powernode/powernode/api"
 )
 
-// queue says which object of one kind a worker takes next. Its promises, each a test:
+// slowAfter is how long a pass may hold one of its kind's places.
+const slowAfter = 2 * time.Second
+
+// slowPlaces is how many passes of slow keys may go on, as a multiple of a kind's places.
+const slowPlaces = 4
+
+// queue says which object of one kind is worked on next. Its promises, each a test:
 // a key is in it once however often it is added; of several due times the
 // earliest counts; one group is worked on by one worker at a time; a key added
 // while it is worked on comes again afterwards; nothing added is lost;
 // namespaces take turns, so that a full one does not hold up the others.
+//
+// Nor do passes that hang, however many: one that lasts longer than slowAfter
+// leaves its place to another, and its key is slow until a pass of it is quick again. Slow keys have
+// places of their own, of which no namespace takes more than it leaves free, but always one.
+// So a key that is not slow waits no longer than it takes to empty the places
+// once for every time that its namespace's turn goes round before it.
 type queue struct {
-	mu      sync.Mutex
-	more    sync.Cond // an item may have become ready, or the queue closed
+	mu     sync.Mutex
+	more   sync.Cond // an item may be taken now, or the queue closed
+	places int
+
 	items   map[api.Key]*item
-	lanes   map[string][]*item // ready items by namespace, in order
-	turns   []string           // namespaces with a lane, next one first
-	busy    map[string][]*item // groups being worked on, and who waits for them
+	groups  map[string]*group // with an item that is ready, running or parked
 	delayed dueHeap
 	timer   *time.Timer
-	closed  bool
+	quick   lanes // ready items
+	slow    lanes // ready items of keys whose last pass was slow
+	due     int   // items that are ready or parked
+
+	running     int            // passes that have a place
+	runningSlow int            // passes that have a place for slow keys
+	slowIn      map[string]int // those, and passes that have lost their place, by namespace
+	closed      bool
 }
 
 type place int
@@ -31,38 +50,49 @@ const (
 	nowhere place = iota // not asked for
 	delayed              // due later: in the heap
 	ready                // due: in its namespace's lane
-	parked               // due, but its group is being worked on
+	parked               // due, but another of its group is ready or running
 	running
 )
 
 type item struct {
 	key      api.Key
-	group    string
-	held     string // the group taken by the running pass
+	group    string // "" is a group of its own
 	place    place
-	again    bool // asked for while running
-	due      time.Time
-	since    time.Time // ready since
+	again    bool          // asked for while running
+	slow     bool          // its last pass was
+	due      time.Time     // when delayed, or running and asked for again
+	since    time.Time     // when ready or parked: ready since
+	in       *list.Element // of its lane when ready, of its group when parked
+	run      *run          // when running
 	failures int
 	index    int // in the heap
 }
 
-func newQueue() *queue {
-	q := &queue{items: map[api.Key]*item{}, lanes: map[string][]*item{}, busy: map[string][]*item{}}
+func newQueue(places int) *queue {
+	q := &queue{
+		places: places, items: map[api.Key]*item{}, groups: map[string]*group{},
+		quick: newLanes(), slow: newLanes(), slowIn: map[string]int{},
+	}
 	q.more.L = &q.mu
 	return q
 }
 
-// add asks for a pass of key after delay.
+// add asks for a pass of key after delay; group says whose passes must not be at
+// the same time, "" none. To ask again for what is due already costs nothing.
 func (q *queue) add(key api.Key, group string, delay time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	it := q.items[key]
 	if it == nil {
-		it = &item{key: key}
+		it = &item{key: key, group: group}
 		q.items[key] = it
 	}
-	it.group = group
+	if it.group != group {
+		q.regroup(it, group)
+	}
+	if it.place == ready || it.place == parked {
+		return
+	}
 	due := time.Now().Add(delay)
 	switch it.place {
 	case running:
@@ -71,7 +101,7 @@ func (q *queue) add(key api.Key, group string, delay time.Duration) {
 		}
 	case delayed:
 		if due.Before(it.due) {
-			heap.Remove(&q.delayed, it.index)
+			q.undelay(it)
 			q.schedule(it, due)
 		}
 	case nowhere:
@@ -79,128 +109,17 @@ func (q *queue) add(key api.Key, group string, delay time.Duration) {
 	}
 }
 
-func (q *queue) schedule(it *item, due time.Time) {
-	it.due = due
-	if !due.After(time.Now()) {
-		q.makeReady(it)
+// regroup moves an item to another group.
+func (q *queue) regroup(it *item, group string) {
+	if it.place != ready && it.place != parked {
+		it.group = group
 		return
 	}
-	it.place = delayed
-	heap.Push(&q.delayed, it)
-	q.arm()
-}
-
-func (q *queue) makeReady(it *item) {
-	it.place = ready
-	it.since = time.Now()
-	q.enlist(it)
-}
-
-func (q *queue) enlist(it *item) {
-	namespace := it.key.Namespace
-	if _, ok := q.lanes[namespace]; !ok {
-		q.turns = append(q.turns, namespace)
-	}
-	q.lanes[namespace] = append(q.lanes[namespace], it)
-	q.more.Signal()
-}
-
-// arm sets the timer to the earliest delayed item.
-func (q *queue) arm() {
-	if len(q.delayed) == 0 || q.closed {
-		return
-	}
-	wait := time.Until(q.delayed[0].due)
-	if q.timer == nil {
-		q.timer = time.AfterFunc(wait, q.ripen)
-		return
-	}
-	q.timer.Reset(wait)
-}
-
-// ripen moves what has become due.
-func (q *queue) ripen() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	now := time.Now()
-	for len(q.delayed) > 0 && !q.delayed[0].due.After(now) {
-		q.makeReady(heap.Pop(&q.delayed).(*item))
-	}
-	q.arm()
-}
-
-// turn is what get hands to a worker: a key, the group it holds until done, how
-// long the key has been due, and how many passes of it have failed in a row.
-type turn struct {
-	key      api.Key
-	group    string
-	waited   time.Duration
-	failures int
-}
-
-// get waits for a due key whose group is free; ok is false once the queue is closed.
-// The worker calls done when it has finished with the key.
-func (q *queue) get() (t turn, ok bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for !q.closed {
-		if it := q.next(); it != nil {
-			it.place, it.held = running, it.group
-			q.busy[it.held] = nil
-			return turn{it.key, it.held, time.Since(it.since), it.failures}, true
-		}
-		q.more.Wait()
-	}
-	return turn{}, false
-}
-
-// next takes the first item, by turns of namespaces, whose group is free.
-func (q *queue) next() *item {
-	for len(q.turns) > 0 {
-		namespace := q.turns[0]
-		lane := q.lanes[namespace]
-		it := lane[0]
-		q.turns = q.turns[1:]
-		if len(lane) > 1 {
-			q.lanes[namespace] = lane[1:]
-			q.turns = append(q.turns, namespace)
-		} else {
-			delete(q.lanes, namespace)
-		}
-		if it.place != ready { // dropped
-			continue
-		}
-		if waiting, busy := q.busy[it.group]; busy {
-			it.place = parked
-			q.busy[it.group] = append(waiting, it)
-			continue
-		}
-		return it
-	}
-	return nil
-}
-
-// done gives the group free; the key comes again if it was added meanwhile.
-func (q *queue) done(key api.Key) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	it := q.items[key]
-	waiting := q.busy[it.held]
-	delete(q.busy, it.held)
-	for _, other := range waiting {
-		if other.place == parked {
-			other.place = ready
-			q.enlist(other)
-		}
-	}
-	it.place = nowhere
-	switch {
-	case it.again:
-		it.again = false
-		q.schedule(it, it.due)
-	case it.failures == 0:
-		delete(q.items, key)
-	}
+	since := it.since
+	q.withdraw(it)
+	it.group = group
+	q.makeReady(it)
+	it.since = since
 }
 
 // drop takes a key out: there is no such object any more. One that is being
@@ -213,12 +132,14 @@ func (q *queue) drop(key api.Key) {
 		return
 	}
 	it.failures = 0
-	if it.place == running {
+	switch it.place {
+	case running:
 		it.again = false
 		return
-	}
-	if it.place == delayed {
-		heap.Remove(&q.delayed, it.index)
+	case delayed:
+		q.undelay(it)
+	case ready, parked:
+		q.withdraw(it)
 	}
 	it.place = nowhere
 	delete(q.items, key)
@@ -245,13 +166,7 @@ func (q *queue) forgive(key api.Key) {
 func (q *queue) depth() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n := 0
-	for _, it := range q.items {
-		if it.place == ready || it.place == parked {
-			n++
-		}
-	}
-	return n
+	return q.due
 }
 
 // close wakes every get for good.

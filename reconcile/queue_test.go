@@ -59,7 +59,7 @@ func scripts() *rapid.Generator[script] {
 // play runs a script in fake time, and returns the passes in the order they began.
 func play(t *testing.T, s script) (passes []worked) {
 	synctest.Test(t, func(t *testing.T) {
-		q, start := newQueue(), time.Now()
+		q, start := newQueue(8), time.Now()
 		results := make(chan worked, 1000)
 		for range s.workers {
 			go func() {
@@ -189,7 +189,7 @@ func taken(t *testing.T, q *queue) (names []string) {
 }
 
 func TestQueueNamespacesTakeTurns(t *testing.T) {
-	q := newQueue()
+	q := newQueue(8)
 	for _, k := range []api.Key{key("a", "a1"), key("a", "a2"), key("a", "a3"), key("b", "b1"), key("c", "c1"), key("b", "b2")} {
 		q.add(k, k.Name, 0)
 	}
@@ -200,7 +200,7 @@ func TestQueueNamespacesTakeTurns(t *testing.T) {
 
 func TestQueueEarliestOfTheAddsDuringAPassCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q, k := newQueue(), key("a", "x")
+		q, k := newQueue(8), key("a", "x")
 		q.add(k, "g", 0)
 		q.get()
 		for _, delay := range []time.Duration{time.Hour, time.Second, time.Minute} {
@@ -217,7 +217,7 @@ func TestQueueEarliestOfTheAddsDuringAPassCounts(t *testing.T) {
 
 func TestQueueDropsWhatIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue()
+		q := newQueue(8)
 		q.add(key("a", "ready"), "1", 0)
 		q.add(key("a", "later"), "2", time.Second)
 		q.add(key("a", "stays"), "3", 0)
@@ -236,7 +236,7 @@ func TestQueueDropsWhatIsGone(t *testing.T) {
 }
 
 func TestQueueDropWhileRunningAndBack(t *testing.T) {
-	q := newQueue()
+	q := newQueue(8)
 	q.add(key("a", "x"), "g", 0)
 	q.get()
 	q.add(key("a", "x"), "g", 0)
@@ -256,7 +256,7 @@ func TestQueueDropWhileRunningAndBack(t *testing.T) {
 }
 
 func TestQueueCountsFailuresUntilForgiven(t *testing.T) {
-	q := newQueue()
+	q := newQueue(8)
 	k := key("a", "x")
 	for want := 1; want <= 3; want++ {
 		q.add(k, "g", 0)
@@ -275,7 +275,7 @@ func TestQueueCountsFailuresUntilForgiven(t *testing.T) {
 
 func TestQueueCloseWakesAllWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue()
+		q := newQueue(8)
 		ended := make(chan bool, 3)
 		for range 3 {
 			go func() { _, ok := q.get(); ended <- ok }()
