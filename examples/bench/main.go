@@ -53,7 +53,8 @@ func sections() []section {
 type bench struct {
 	out, progress io.Writer
 	pnserver      string // the binary
-	dir           string // temporary
+	dir, dsn      string // temporary
+	stages        int    // so far
 	rounds        int
 	window        time.Duration // of one measurement
 	clients       []int

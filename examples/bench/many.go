@@ -12,20 +12,15 @@ const idleCPU = 0.02
 
 // measureMany prints what a server is like with very many objects.
 func measureMany(ctx context.Context, b *bench) error {
+	before, err := b.updatesAlone(ctx)
+	if err != nil {
+		return err
+	}
 	stage, err := b.newStage(ctx)
 	if err != nil {
 		return err
 	}
 	defer stage.close()
-	few, err := stage.server(ctx)
-	if err != nil {
-		return err
-	}
-	before, err := b.updatesOn(ctx, stage, few)
-	if err != nil {
-		return err
-	}
-	few.stop()
 	if err := stage.fill(ctx, b.many, managed); err != nil {
 		return err
 	}
@@ -54,9 +49,23 @@ func measureMany(ctx context.Context, b *bench) error {
 	return t.print(b.out)
 }
 
+// updatesAlone measures updates where there is nothing else.
+func (b *bench) updatesAlone(ctx context.Context) (measured, error) {
+	stage, err := b.newStage(ctx)
+	if err != nil {
+		return measured{}, err
+	}
+	defer stage.close()
+	p, err := stage.server(ctx)
+	if err != nil {
+		return measured{}, err
+	}
+	return b.updatesOn(ctx, stage, p)
+}
+
 // updatesOn measures updates by 8 clients.
 func (b *bench) updatesOn(ctx context.Context, stage *stage, p *server) (measured, error) {
-	f := &field{stage: stage, server: p, serial: int(time.Now().Unix())}
+	f := &field{stage: stage, server: p}
 	return f.measure(ctx, writer{"updates", nil, httpWrites(update)}, 8, b.window)
 }
 

@@ -16,7 +16,7 @@ type watchCase struct {
 	watchers int
 	rate     int
 	target   target
-	open     func(ctx context.Context, s *stage) (*scene, error)
+	open     func(ctx context.Context, s *stage, object string) (*scene, error)
 }
 
 // scene is a writer, and those who watch what it writes.
@@ -45,10 +45,15 @@ func watchCases(largest int) []watchCase {
 
 // measureWatches prints how long after the answer to a write its event comes.
 func measureWatches(ctx context.Context, b *bench) error {
+	stage, err := b.newStage(ctx)
+	if err != nil {
+		return err
+	}
+	defer stage.close()
 	t := newTable("", "watchers", "writes/s", "events", "p50 ms", "p99 ms", "max ms", "CPU us an event: server", "client", "target", "")
-	for _, c := range watchCases(b.watchers) {
+	for i, c := range watchCases(b.watchers) {
 		fmt.Fprintf(b.progress, "watch: %s, %d watchers\n", c.name, c.watchers)
-		m, err := b.measureWatch(ctx, c)
+		m, err := b.measureWatch(ctx, stage.beside(), c, fmt.Sprint("watched-", i))
 		if err != nil {
 			return fmt.Errorf("%s, %d watchers: %w", c.name, c.watchers, err)
 		}
@@ -64,14 +69,10 @@ type lateness struct {
 	cpu, clientCPU time.Duration   // an event
 }
 
-// measureWatch runs one case on a fresh database.
-func (b *bench) measureWatch(ctx context.Context, c watchCase) (lateness, error) {
-	stage, err := b.newStage(ctx)
-	if err != nil {
-		return lateness{}, err
-	}
+// measureWatch runs one case, with an object and servers of its own.
+func (b *bench) measureWatch(ctx context.Context, stage *stage, c watchCase, object string) (lateness, error) {
 	defer stage.close()
-	s, err := c.open(ctx, stage)
+	s, err := c.open(ctx, stage, object)
 	if err != nil {
 		return lateness{}, err
 	}

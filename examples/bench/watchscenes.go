@@ -12,8 +12,8 @@ import (
 
 // storeScene writes and watches at the store, in this process: the same one, or one
 // that hears of the writes from the database.
-func storeScene(other bool) func(context.Context, *stage) (*scene, error) {
-	return func(ctx context.Context, s *stage) (*scene, error) {
+func storeScene(other bool) func(context.Context, *stage, string) (*scene, error) {
+	return func(ctx context.Context, s *stage, object string) (*scene, error) {
 		writing, err := s.store(ctx)
 		if err != nil {
 			return nil, err
@@ -24,7 +24,7 @@ func storeScene(other bool) func(context.Context, *stage) (*scene, error) {
 				return nil, err
 			}
 		}
-		obj, err := writing.Create(ctx, configMap("watched", 0))
+		obj, err := writing.Create(ctx, configMap(object, 0))
 		if err != nil {
 			return nil, err
 		}
@@ -55,8 +55,8 @@ func followStore(ctx context.Context, s store.Store, after int64, saw func(int64
 }
 
 // httpScene writes to one server, and watches the same or another one.
-func httpScene(other bool) func(context.Context, *stage) (*scene, error) {
-	return func(ctx context.Context, s *stage) (*scene, error) {
+func httpScene(other bool) func(context.Context, *stage, string) (*scene, error) {
+	return func(ctx context.Context, s *stage, object string) (*scene, error) {
 		writing, err := s.server(ctx, "--roles", "api")
 		if err != nil {
 			return nil, err
@@ -72,7 +72,7 @@ func httpScene(other bool) func(context.Context, *stage) (*scene, error) {
 			return nil, err
 		}
 		s.onClose(conn.close)
-		client := &httpClient{connection: conn, name: "watched"}
+		client := &httpClient{connection: conn, name: object}
 		if err := client.create(ctx, client.name, 0); err != nil {
 			return nil, err
 		}

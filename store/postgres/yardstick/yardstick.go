@@ -6,6 +6,7 @@ package yardstick
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -83,4 +84,33 @@ func ReadObjects(ctx context.Context, dsn, kind string) (int, error) {
 		n++
 	}
 	return n, rows.Err()
+}
+
+// Database makes an empty database on the server of a DSN; drop removes it, whoever is still connected.
+func Database(ctx context.Context, dsn, name string) (within string, drop func() error, err error) {
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return "", nil, fmt.Errorf("database %s: %w", name, err)
+	}
+	if err := execute(ctx, dsn, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
+		return "", nil, err
+	}
+	query := u.Query()
+	query.Set("dbname", name)
+	u.RawQuery = query.Encode()
+	return u.String(), func() error {
+		return execute(context.WithoutCancel(ctx), dsn, "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)")
+	}, nil
+}
+
+func execute(ctx context.Context, dsn, statement string) error {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return fmt.Errorf("connect the yardstick: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if _, err := conn.Exec(ctx, statement); err != nil {
+		return fmt.Errorf("%s: %w", statement, err)
+	}
+	return nil
 }
