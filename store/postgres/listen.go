@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // listener hears what the servers tell each other by NOTIFY. A message is only a
@@ -18,6 +19,7 @@ type listener struct {
 	log                *slog.Logger
 	heard              func(message string)
 	connected          func() // after each connect
+	pulse              *pulse // what we say at times
 	up                 atomic.Bool
 }
 
@@ -58,10 +60,45 @@ func (l *listener) session(ctx context.Context) error {
 	l.up.Store(true)
 	l.connected()
 	for {
-		message, err := conn.WaitForNotification(ctx)
+		message, err := l.next(ctx, conn)
 		if err != nil {
 			return fmt.Errorf("listen: %w", err)
 		}
 		l.heard(message.Payload)
 	}
+}
+
+// next waits for a message, and beats when it is time. Whoever begins to need beats
+// sends a message first, which is when we learn of it.
+func (l *listener) next(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
+	for {
+		in, needed := l.pulse.due(time.Now())
+		if !needed {
+			return conn.WaitForNotification(ctx)
+		}
+		if in <= 0 {
+			if err := l.beat(ctx, conn); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		waiting, cancel := context.WithTimeout(ctx, in)
+		message, err := conn.WaitForNotification(waiting)
+		timedOut := waiting.Err() != nil && ctx.Err() == nil && !conn.IsClosed()
+		cancel()
+		if err == nil || !timedOut {
+			return message, err
+		}
+	}
+}
+
+// beatTimeout is how long a beat may take before the connection is given up.
+const beatTimeout = 3 * time.Second
+
+// beat says of each member here that it lives, on the connection that hears it: who is cut off is not heard.
+func (l *listener) beat(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
+	defer cancel()
+	_, err := conn.Exec(ctx, `SELECT pg_notify($1, beat) FROM unnest($2::text[]) AS beat`, l.channel, l.pulse.beats(time.Now()))
+	return err
 }

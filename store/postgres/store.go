@@ -44,6 +44,7 @@ type Config struct {
 
 	history   history
 	leaseTime time.Duration // of tasks
+	pulse     pulseTimes    // of members
 }
 
 // history says how many changes are kept in the database.
@@ -72,6 +73,7 @@ type Store struct {
 	metrics *metrics
 	tasks   *Tasks
 	logs    *Logs
+	members *Members
 	stop    context.CancelFunc
 	running sync.WaitGroup
 }
@@ -126,6 +128,9 @@ func (c Config) complete() Config {
 	}
 	if c.leaseTime == 0 {
 		c.leaseTime = runner.LeaseTime
+	}
+	if c.pulse.every == 0 {
+		c.pulse = pulseTimes{every: store.BeatEvery, pauses: store.SilencePauses, ends: store.SilenceEnds}
 	}
 	return c
 }
@@ -205,15 +210,16 @@ func (s *Store) assemble() {
 	s.logs = &Logs{pool: s.pool, seed: maphash.MakeSeed()}
 	s.listen = &listener{
 		dsn: s.config.ListenDSN, channel: s.channel, name: s.id + " listener", log: s.config.Log,
-		heard: s.heard, connected: s.connected,
+		heard: s.heard, connected: s.connected, pulse: newPulse(s.config.pulse),
 	}
+	s.members = &Members{pool: s.pool, channel: s.channel, log: s.config.Log, pulse: s.listen.pulse, listening: s.listen.up.Load}
 }
 
 // start runs what works in the background until Close.
 func (s *Store) start(ctx context.Context) {
 	ctx, s.stop = context.WithCancel(ctx)
 	for _, run := range []func(context.Context){
-		s.writer.run, s.follow.run, s.fresh.run, s.listen.run, s.parts.run, s.weeks.run, s.pruner.run, s.tasks.expireLeases,
+		s.writer.run, s.follow.run, s.fresh.run, s.listen.run, s.parts.run, s.weeks.run, s.pruner.run, s.tasks.expireLeases, s.members.run,
 	} {
 		s.running.Go(func() { run(ctx) })
 	}
@@ -233,6 +239,9 @@ func (s *Store) Tasks() *Tasks { return s.tasks }
 
 // Logs are the log streams in the same database.
 func (s *Store) Logs() *Logs { return s.logs }
+
+// Members are the servers that work on what is in the same database.
+func (s *Store) Members() *Members { return s.members }
 
 // Ready tells why the store cannot work now; nil when it can.
 func (s *Store) Ready(ctx context.Context) error {
@@ -257,6 +266,10 @@ func (s *Store) heard(message string) {
 		s.follow.poke() // the next look tells which key seals
 	case "t":
 		s.tasks.heardOf(rest)
+	case beat:
+		s.listen.pulse.heard(rest, time.Now())
+	case rosterChanged:
+		s.listen.pulse.bell.Ring()
 	}
 }
 
@@ -264,4 +277,5 @@ func (s *Store) heard(message string) {
 func (s *Store) connected() {
 	s.follow.poke()
 	s.tasks.reconnected()
+	s.listen.pulse.connected(time.Now())
 }

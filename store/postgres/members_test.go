@@ -1,0 +1,123 @@
+package postgres_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/powernode/powernode/store"
+	"github.com/powernode/powernode/store/postgres"
+	"github.com/powernode/powernode/store/postgres/pgtest"
+	"github.com/powernode/powernode/store/storetest"
+)
+
+// brisk opens a store whose members are quickly taken for dead.
+func brisk(t *testing.T, dsn string) *postgres.Store {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), postgres.Config{DSN: dsn}.Pulse(50*time.Millisecond, 500*time.Millisecond, 3*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func TestMembers(t *testing.T) {
+	storetest.Members(t, func(t *testing.T, rule func(*testing.T, storetest.MembersWorld)) {
+		t.Parallel() // they mostly wait
+		dsn := pgtest.DSN(t)
+		processes := map[string]*postgres.Store{}
+		rule(t, storetest.MembersWorld{
+			Process: func() (store.Store, store.Members) {
+				s := brisk(t, dsn)
+				return s, noting{s.Members(), s, processes}
+			},
+			Silence: func(m store.Member) { processes[m.ID()].Muffle(true) },
+			Hear:    func(m store.Member) { processes[m.ID()].Muffle(false) },
+		})
+	})
+}
+
+// noting are the members of a process; it notes whose they are.
+type noting struct {
+	store.Members
+	s    *postgres.Store
+	whos map[string]*postgres.Store
+}
+
+func (n noting) Join(ctx context.Context, name string) (store.Member, error) {
+	m, err := n.Members.Join(ctx, name)
+	if err == nil {
+		n.whos[m.ID()] = n.s
+	}
+	return m, err
+}
+
+// A restart of PostgreSQL buries nobody, however long it takes: nobody was heard meanwhile.
+func TestARestartOfPostgresEndsNoMembership(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs PostgreSQL")
+	}
+	dir := t.TempDir()
+	server, err := postgres.StartPrivate(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Stop() }()
+	var members []store.Member
+	for _, name := range []string{"one", "two"} {
+		s := brisk(t, server.DSN())
+		eventually(t, "the store listens", func() bool { return s.Ready(t.Context()) == nil })
+		m, err := s.Members().Join(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "it hears itself", func() bool { heard, _ := m.Hearing(); return heard })
+		members = append(members, m)
+	}
+	if err := members[0].Claim(t.Context(), []int{1, 2}); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "they know that they are not heard", func() bool {
+		one, _ := members[0].Hearing()
+		two, _ := members[1].Hearing()
+		return !one && !two
+	})
+	time.Sleep(4 * time.Second) // longer than a silence may be
+	if server, err = postgres.StartPrivate(t.Context(), dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range members {
+		eventually(t, "they hear themselves again", func() bool { heard, _ := m.Hearing(); return heard })
+		roster, err := m.Roster(t.Context())
+		if err != nil || len(roster.Members) != 2 || roster.Owners[1] != members[0].ID() {
+			t.Fatalf("members %v, slot 1 of %q; %v", roster.Members, roster.Owners[1], err)
+		}
+	}
+}
+
+// Whoever lives and works on nothing writes nothing: that a member lives is heard.
+func TestMembersThatLiveWriteNothing(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	one, two := brisk(t, dsn), brisk(t, dsn)
+	for _, s := range []*postgres.Store{one, two} {
+		eventually(t, "the store listens", func() bool { return s.Ready(t.Context()) == nil })
+		m, err := s.Members().Join(t.Context(), "member")
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "it hears itself", func() bool { heard, _ := m.Hearing(); return heard })
+	}
+	written := func() int64 {
+		return count(t, dsn, `SELECT xmin::text::bigint + (SELECT count(*) FROM members) FROM members ORDER BY since LIMIT 1`) +
+			count(t, dsn, `SELECT sum(xmin::text::bigint)::bigint FROM slots`)
+	}
+	before := written()
+	time.Sleep(time.Second) // many beats
+	if now := written(); now != before {
+		t.Errorf("rows of members or slots were written")
+	}
+}
