@@ -30,13 +30,13 @@ func TestCreateMakesWhatTheURLNames(t *testing.T) {
 	q.Set("dbname", name)
 	q.Set("user", name)
 	q.Set("password", "pass word")
-	q.Set("search_path", "inner,public")
+	q.Set("search_path", "ours,public")
 	u.RawQuery = q.Encode()
 	if u.User != nil { // a server of the machine's own, by host and port
 		u.User, u.Path = url.UserPassword(name, "pass word"), "/"+name
 	}
 	made, err := postgres.Create(t.Context(), u.String(), postgres.CreateOptions{Admin: admin, Role: true, Schema: true})
-	if err != nil || fmt.Sprint(made) != fmt.Sprintf("[role %[1]s database %[1]s schema inner]", name) {
+	if err != nil || fmt.Sprint(made) != fmt.Sprintf("[role %[1]s database %[1]s schema ours]", name) {
 		t.Fatalf("made %v, %v", made, err)
 	}
 	if made, err := postgres.Create(t.Context(), u.String(), postgres.CreateOptions{Admin: admin, Role: true, Schema: true}); err != nil || len(made) != 0 {
@@ -44,7 +44,7 @@ func TestCreateMakesWhatTheURLNames(t *testing.T) {
 	}
 	s := open(t, u.String())
 	must(t)(s.Create(t.Context(), object("a")))
-	if n := count(t, u.String(), `SELECT count(*) FROM inner.objects`); n != 1 {
+	if n := count(t, u.String(), `SELECT count(*) FROM ours.objects`); n != 1 {
 		t.Fatalf("%d objects are in the schema", n)
 	}
 	s.Close()
