@@ -154,7 +154,7 @@ func TestMetricsCoverEveryPart(t *testing.T) {
 		`powernode_reconcile_duration_seconds_count{kind="PipelineRun.powernode.io"}`,
 		`powernode_reconcile_queue_depth{kind="Pipeline.powernode.io"} 0`,
 		`powernode_reconcile_queue_seconds_count{kind="Pipeline.powernode.io"}`,
-		"powernode_store_batches_total", "powernode_store_batch_writes_count", "powernode_store_batch_seconds_count", "powernode_store_watchers",
+		"powernode_store_batches_total", "powernode_store_batch_writes_count", "powernode_store_batch_duration_seconds_count", "powernode_store_watchers",
 	})
 	if log := s.said(10000); strings.Contains(log, `"level":"ERROR"`) {
 		t.Errorf("errors in the log of a day without any:\n%s", grep(log, `"level":"ERROR"`))

@@ -104,10 +104,12 @@ func (t *trail) refused(err error) {
 	if flood != nil {
 		var keep bool
 		if record, keep = flood.take(record); !keep {
+			t.server.metrics.dropped.Inc()
 			return
 		}
 	}
 	if err := t.append(record); err != nil {
+		t.server.metrics.unkept.Inc()
 		t.server.cfg.Log.Error("keep the audit record of a refused request",
 			"request_id", record.RequestID, "user", record.User, "verb", record.Verb, "code", record.Code, "error", err.Error())
 	}

@@ -157,6 +157,7 @@ func (s *Server) tellDropped(ctx context.Context) {
 		for _, record := range s.floods.due(ctx.Err() != nil) {
 			within, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditWithin)
 			if err := s.cfg.Audit.Append(within, record); err != nil {
+				s.metrics.unkept.Inc()
 				s.cfg.Log.Error("keep the audit record of refused requests", "user", record.User, "verb", record.Verb, "error", err)
 			}
 			cancel()

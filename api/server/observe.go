@@ -19,6 +19,8 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	watches  *prometheus.GaugeVec
+	dropped  prometheus.Counter // audit records of refusals that are only counted
+	unkept   prometheus.Counter // audit records that could not be kept
 }
 
 func newMetrics(registry *prometheus.Registry) (*metrics, error) {
@@ -33,8 +35,14 @@ func newMetrics(registry *prometheus.Registry) (*metrics, error) {
 		watches: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "powernode_api_watches", Help: "Watches that are open.",
 		}, []string{"resource"}),
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "powernode_api_audit_dropped_total", Help: "Refused requests that have no audit record of their own, as there were too many like them; another record has their number.",
+		}),
+		unkept: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "powernode_api_audit_failures_total", Help: "Audit records of refused requests that could not be kept.",
+		}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.watches} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.watches, m.dropped, m.unkept} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("register API metrics: %w", err)
 		}

@@ -70,7 +70,7 @@ type process struct {
 
 func newRegistry() *prometheus.Registry {
 	r := prometheus.NewRegistry()
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
 	return r
 }
 
@@ -156,6 +156,7 @@ func (p *process) startPrivate(ctx context.Context) (dsn string, err error) {
 	if err != nil {
 		return "", err
 	}
+	p.watchDisk(private.Home())
 	keeping, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	p.privateLost = make(chan error, 1)
 	go func() { p.privateLost <- private.Keep(keeping); close(p.privateLost) }()

@@ -34,6 +34,9 @@ func (p *process) certificates() (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--tls-cert %s, --tls-key %s: %w", certFile, keyFile, err)
 	}
+	if err := p.watchCertificate(pair); err != nil {
+		return nil, err
+	}
 	return serving(pair), nil
 }
 

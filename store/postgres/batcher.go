@@ -114,6 +114,19 @@ func (b *batcher) note(ctx context.Context, record audit.Entry) error {
 
 // do has an op committed and waits for its outcome.
 func (b *batcher) do(ctx context.Context, o *op) (*api.Object, error) {
+	obj, err := b.await(ctx, o)
+	b.store.metrics.wrote(err)
+	return obj, err
+}
+
+// waiting is how many ops wait for the next batch.
+func (b *batcher) waiting() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.queue)
+}
+
+func (b *batcher) await(ctx context.Context, o *op) (*api.Object, error) {
 	b.mu.Lock()
 	b.queue = append(b.queue, o)
 	b.mu.Unlock()

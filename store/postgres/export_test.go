@@ -54,11 +54,7 @@ func (s *Store) MakeWeek(ctx context.Context, week time.Time) error {
 }
 
 // Queued is how many writes wait for the next batch.
-func (s *Store) Queued() int {
-	s.writer.mu.Lock()
-	defer s.writer.mu.Unlock()
-	return len(s.writer.queue)
-}
+func (s *Store) Queued() int { return s.writer.waiting() }
 
 // Prune does what is done every hour.
 func (s *Store) Prune(ctx context.Context) error { return s.pruner.prune(ctx) }

@@ -24,7 +24,7 @@ const (
 // fetchSQL reads the next changes together with the counter of the same snapshot: when there
 // are no more than fit, the memory is complete up to the counter, unused revisions included.
 const fetchSQL = `
-SELECT counter.v, history.floor, (SELECT id FROM sealing_keys WHERE current), c.rev, c.op::text, c.kind, c.ns, c.name, c.data
+SELECT counter.v, history.floor, (SELECT id FROM sealing_keys WHERE current), (SELECT count(*) FROM sealing_keys), c.rev, c.op::text, c.kind, c.ns, c.name, c.data
 FROM counter CROSS JOIN history LEFT JOIN LATERAL (
 	SELECT rev, op, kind, ns, name, data FROM changes WHERE rev > $1 ORDER BY rev LIMIT $2
 ) c ON true ORDER BY c.rev`
@@ -35,6 +35,17 @@ type follower struct {
 	wake   chan struct{}
 	target atomic.Int64 // a revision that is known to be there
 	forced atomic.Bool  // look even if the target is reached
+	whole  atomic.Int64 // when the memory had all that there was, in nanoseconds since 1970
+}
+
+// behind is how many revisions the memory lacks of those that are known to be there.
+func (f *follower) behind() float64 {
+	return float64(max(0, f.target.Load()-int64(f.store.hub.Position())))
+}
+
+// age is for how many seconds the memory has not been known to have all that there is.
+func (f *follower) age() float64 {
+	return time.Since(time.Unix(0, f.whole.Load())).Seconds()
 }
 
 func newFollower(s *Store) *follower {
@@ -129,7 +140,11 @@ func (s *Store) fetchAll(ctx context.Context) error {
 	}
 	for more := true; more; {
 		var err error
+		began := time.Now()
 		more, err = s.fetch(ctx)
+		if err == nil && !more {
+			s.follow.whole.Store(began.UnixNano())
+		}
 		if errors.Is(err, errGone) {
 			s.config.Log.Warn("reading all objects anew", "reason", err)
 			return s.load(ctx)
@@ -153,11 +168,12 @@ func (s *Store) fetch(ctx context.Context) (more bool, err error) {
 		v, floor store.Revision
 		last     store.Revision
 		current  []byte
+		keys     int
 		rev      *store.Revision
 		row      changeRow
 		n        int
 	)
-	_, err = pgx.ForEachRow(rows, []any{&v, &floor, &current, &rev, &row.op, &row.kind, &row.ns, &row.name, &row.data}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&v, &floor, &current, &keys, &rev, &row.op, &row.kind, &row.ns, &row.name, &row.data}, func() error {
 		if rev == nil {
 			return nil
 		}
@@ -180,6 +196,7 @@ func (s *Store) fetch(ctx context.Context) (more bool, err error) {
 	s.hub.Apply(from, changes, v)
 	s.parts.reached(v)
 	s.sealer.heard(ctx, current)
+	s.metrics.keys.Set(float64(keys))
 	return more, nil
 }
 
@@ -215,6 +232,7 @@ func (s *Store) change(ctx context.Context, row changeRow, at store.Revision) (s
 
 // load reads all objects, with the counter of the same snapshot.
 func (s *Store) load(ctx context.Context) error {
+	began := time.Now()
 	var at store.Revision
 	var objects []*api.Object
 	var lost []*unreadable
@@ -245,6 +263,7 @@ func (s *Store) load(ctx context.Context) error {
 	}
 	s.sealer.relist(lost)
 	s.hub.Load(objects, at)
+	s.follow.whole.Store(began.UnixNano())
 	return nil
 }
 

@@ -38,7 +38,7 @@ func OpenKeys(ctx context.Context, config Config) (*Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Keys{sealer: newSealer(pool, config, newMetrics(nil, nil)), channel: channel}
+	k := &Keys{sealer: newSealer(pool, config, newMetrics(nil)), channel: channel}
 	if err := k.sealer.start(ctx); err != nil {
 		pool.Close()
 		return nil, err

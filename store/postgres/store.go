@@ -198,7 +198,7 @@ func withoutJIT(ctx context.Context, conn *pgx.Conn) error {
 func (s *Store) assemble() {
 	s.hub.Keep = s.config.history.ring
 	s.hub.Older = s.older
-	s.metrics = newMetrics(s.config.Registerer, &s.hub)
+	s.metrics = newMetrics(s.config.Registerer)
 	s.parts = &partitions{pool: s.pool, history: s.config.history, log: s.config.Log, wake: make(chan struct{}, 1)}
 	s.sealer = newSealer(s.pool, s.config, s.metrics)
 	s.pruner = &pruner{pool: s.pool, keep: s.config.VersionsKept, log: s.config.Log}
@@ -213,6 +213,7 @@ func (s *Store) assemble() {
 		heard: s.heard, connected: s.connected, pulse: newPulse(s.config.pulse),
 	}
 	s.members = &Members{pool: s.pool, channel: s.channel, log: s.config.Log, pulse: s.listen.pulse, listening: s.listen.up.Load}
+	s.metrics.of(s)
 }
 
 // start runs what works in the background until Close.
