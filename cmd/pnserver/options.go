@@ -75,7 +75,7 @@ kubectl take it with --kubeconfig.`,
 	f.StringVar(&o.listen, "listen", "127.0.0.1:3000", "address of the API; anything but loopback needs TLS")
 	f.StringVar(&o.dataDir, "data-dir", defaultDataDir(), "where tokens, artifacts and the private PostgreSQL live")
 	f.StringVar(&o.databaseURL, "database-url", "", "PostgreSQL 15 or newer to use (default $DATABASE_URL, else a private server)")
-	f.StringVar(&o.listenURL, "database-listen-url", "", "direct address of the same database for LISTEN, where --database-url is a pooler")
+	f.StringVar(&o.listenURL, "database-listen-url", "", "direct address of the same database for LISTEN (default $DATABASE_LISTEN_URL), needed where --database-url is a pooler that keeps no sessions")
 	f.BoolVar(&o.migrate, "migrate", true, "bring the database's tables to this version; else a database that is not is refused, and pnserver db migrate does it")
 	o.logging.AddFlags(f)
 	f.StringSliceVar(&o.roles, "roles", []string{roleAPI, roleControllers, roleRunner}, "what this process does, separated by commas: api (serves clients), controllers (make the world match; one process of a database at a time), runner (executes steps)")
@@ -111,6 +111,9 @@ func (o *options) tls() bool { return o.tlsSelf || o.tlsCert != "" }
 func (o *options) check() error {
 	if o.databaseURL == "" {
 		o.databaseURL = os.Getenv("DATABASE_URL")
+	}
+	if o.listenURL == "" && o.databaseURL != "" {
+		o.listenURL = os.Getenv("DATABASE_LISTEN_URL")
 	}
 	for _, role := range o.roles {
 		if role != roleAPI && role != roleControllers && role != roleRunner {

@@ -138,7 +138,7 @@ func (p *process) openStore(ctx context.Context) error {
 		AuditKept: p.auditKept, VersionsKept: p.versions, Keys: keys, Sealed: sealedKinds(), Unmigrated: !p.migrate,
 	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", flag, err)
+		return refusedStore(flag, err, p.listenURL)
 	}
 	p.onClose(database.Close)
 	p.database = database
@@ -147,6 +147,17 @@ func (p *process) openStore(ctx context.Context) error {
 		return err
 	}
 	return seed(ctx, database)
+}
+
+// refusedStore names the flag that is to be changed.
+func refusedStore(flag string, err error, listenURL string) error {
+	switch {
+	case errors.Is(err, postgres.ErrPooled) && listenURL == "":
+		return fmt.Errorf("%s: %w: give the direct address of the same database by --database-listen-url, where changes by other servers are listened for", flag, err)
+	case errors.Is(err, postgres.ErrPooled) || errors.Is(err, postgres.ErrDeaf):
+		return fmt.Errorf("--database-listen-url: %w: give the direct address of the database of %s", err, flag)
+	}
+	return fmt.Errorf("%s: %w", flag, err)
 }
 
 // startPrivate starts a PostgreSQL of our own and keeps it running until everything

@@ -83,8 +83,7 @@ type committed struct {
 
 // send executes the statement.
 func (b *batcher) send(ctx context.Context, batch []*op, id uuid.UUID) (done committed, err error) {
-	conn, err := b.link.get(ctx)
-	if err != nil {
+	if _, err := b.link.get(ctx); err != nil {
 		return done, fmt.Errorf("%w: %w", errUnsent, err)
 	}
 	// A stop of the server does not cut a commit off in the middle.
@@ -97,7 +96,7 @@ func (b *batcher) send(ctx context.Context, batch []*op, id uuid.UUID) (done com
 		arguments, results = append(arguments, fences), append(results, &done.alive)
 	}
 	sql := b.statements[shape{records != nil, fences != nil}]
-	err = conn.QueryRow(ctx, sql, arguments...).Scan(results...)
+	err = b.link.row(ctx, sql, arguments, results)
 	return done, err
 }
 

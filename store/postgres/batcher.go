@@ -67,7 +67,7 @@ type batcher struct {
 func newBatcher(s *Store) *batcher {
 	return &batcher{
 		store: s,
-		link:  link{dsn: s.config.DSN, name: s.id + " writer"},
+		link:  link{address: s.address, name: s.id + " writer"},
 
 		statements: statements(),
 

@@ -37,13 +37,13 @@ func (s *Store) Exclusive(ctx context.Context, name string, f func(ctx context.C
 // elect asks for the lock until it is ours. It does not wait in the database, where a
 // waiting statement would keep old rows from being cleaned up.
 func (s *Store) elect(ctx context.Context, name string) (*pgx.Conn, error) {
-	conn, err := connect(ctx, s.config.ListenDSN, s.id+" lock")
+	conn, err := connect(ctx, address{dsn: s.config.ListenDSN}, s.id+" lock")
 	if err != nil {
 		return nil, err
 	}
 	for {
 		var got bool
-		err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(hashtext($1), hashtext(current_schema()))`, "powernode "+name).Scan(&got)
+		err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(hashtext($1), hashtext($2))`, "powernode "+name, s.channel).Scan(&got)
 		if err == nil && got {
 			return conn, nil
 		}

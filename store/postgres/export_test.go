@@ -25,6 +25,15 @@ func (c Config) Lease(d time.Duration) Config {
 	return c
 }
 
+// Hear sets how long an address to listen at has to prove itself.
+func (c Config) Hear(d time.Duration) Config {
+	c.hearTime = d
+	return c
+}
+
+// DirectDSN is what the store listens at.
+func (s *Store) DirectDSN() string { return s.config.ListenDSN }
+
 // ID names the store's connections.
 func (s *Store) ID() string { return s.id }
 

@@ -10,9 +10,10 @@ import (
 
 // link is a connection of its own that is made when it is needed, and again after it was lost.
 type link struct {
-	dsn, name string
-	conn      *pgx.Conn
-	used      time.Time // when it was last handed out
+	address
+	name string
+	conn *pgx.Conn
+	used time.Time // when it was last handed out
 }
 
 // lost reports that the connection broke.
@@ -20,6 +21,9 @@ func (l *link) lost() bool { return l.conn == nil || l.conn.IsClosed() }
 
 // endFormer ends what is left of our former connections in the database, so that it keeps no lock.
 func (l *link) endFormer(ctx context.Context) error {
+	if l.pooled { // the name may be anybody's
+		return nil
+	}
 	_, err := l.conn.Exec(ctx, `
 		SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 		WHERE application_name = $1 AND pid <> pg_backend_pid()`, l.name)
@@ -40,17 +44,61 @@ func (l *link) get(ctx context.Context) (*pgx.Conn, error) {
 	if l.conn != nil && !l.conn.IsClosed() {
 		return l.conn, nil
 	}
-	conn, err := connect(ctx, l.dsn, l.name)
+	conn, err := connect(ctx, l.address, l.name)
 	if err != nil {
 		return nil, err
 	}
-	// The shape of our statements is known: always by index, planned once.
-	if _, err := conn.Exec(ctx, `SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan`); err != nil {
-		_ = conn.Close(ctx)
-		return nil, fmt.Errorf("set up the connection: %w", err)
+	if !l.pooled {
+		if _, err := conn.Exec(ctx, settingsSQL, false); err != nil {
+			hangUp(ctx, conn)
+			return nil, fmt.Errorf("set up the connection: %w", err)
+		}
+	}
+	// That a pooler takes a call says nothing of the database.
+	if err := l.answers(ctx, conn); err != nil {
+		hangUp(ctx, conn)
+		return nil, err
 	}
 	l.conn = conn
 	return conn, nil
+}
+
+// answers makes sure that the database is there behind a pooler.
+func (l *link) answers(ctx context.Context, conn *pgx.Conn) error {
+	if !l.pooled {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := conn.Ping(ctx); err != nil {
+		return fmt.Errorf("reach the database behind the pooler: %w", err)
+	}
+	return nil
+}
+
+// settingsSQL prepares a session, or a transaction, for our statements, whose shape is known: always by index, planned once.
+const settingsSQL = `SELECT set_config('jit', 'off', $1), set_config('enable_seqscan', 'off', $1), set_config('enable_hashjoin', 'off', $1),
+	set_config('enable_mergejoin', 'off', $1), set_config('plan_cache_mode', 'force_generic_plan', $1)`
+
+// row executes a statement that returns one row, with our settings.
+func (l *link) row(ctx context.Context, sql string, arguments, results []any) error {
+	if !l.pooled {
+		return l.conn.QueryRow(ctx, sql, arguments...).Scan(results...)
+	}
+	// Both go in one message and are one transaction, in whatever session.
+	var batch pgx.Batch
+	batch.Queue(settingsSQL, true)
+	batch.Queue(sql, arguments...)
+	answers := l.conn.SendBatch(ctx, &batch)
+	_, err := answers.Exec()
+	if err == nil {
+		err = answers.QueryRow().Scan(results...)
+	}
+	// Whether it is committed is known at the end.
+	if end := answers.Close(); err == nil {
+		err = end
+	}
+	return err
 }
 
 // drop closes the connection.
@@ -65,10 +113,10 @@ func (l *link) drop() {
 }
 
 // connect opens a connection that the database knows by name.
-func connect(ctx context.Context, dsn, name string) (*pgx.Conn, error) {
-	config, err := pgx.ParseConfig(dsn)
+func connect(ctx context.Context, a address, name string) (*pgx.Conn, error) {
+	config, err := a.config()
 	if err != nil {
-		return nil, fmt.Errorf("read the database URL: %w", err)
+		return nil, err
 	}
 	config.RuntimeParams["application_name"] = name
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -77,8 +125,11 @@ func connect(ctx context.Context, dsn, name string) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to the database: %w", err)
 	}
+	if a.pooled {
+		return conn, nil
+	}
 	if err := withoutJIT(ctx, conn); err != nil {
-		_ = conn.Close(ctx)
+		hangUp(ctx, conn)
 		return nil, fmt.Errorf("set up the connection: %w", err)
 	}
 	return conn, nil

@@ -15,12 +15,13 @@ import (
 // listener hears what the servers tell each other by NOTIFY. A message is only a
 // nudge: what it speaks of lies in the tables, and whoever missed it looks there.
 type listener struct {
-	dsn, channel, name string
-	log                *slog.Logger
-	heard              func(message string)
-	connected          func() // after each connect
-	pulse              *pulse // what we say at times
-	up                 atomic.Bool
+	address
+	channel, name string
+	log           *slog.Logger
+	heard         func(message string)
+	connected     func() // after each connect
+	pulse         *pulse // what we say at times
+	up            atomic.Bool
 }
 
 // run listens until ctx ends, and connects again when the connection is lost.
@@ -45,7 +46,7 @@ func (l *listener) run(ctx context.Context) {
 
 // session listens on one connection until it is lost.
 func (l *listener) session(ctx context.Context) error {
-	conn, err := connect(ctx, l.dsn, l.name)
+	conn, err := connect(ctx, l.address, l.name)
 	if err != nil {
 		return err
 	}

@@ -47,13 +47,21 @@ func eventually(t testing.TB, what string, condition func() bool) {
 // kill ends the connections of a store of one sort, and tells how many.
 func kill(t testing.TB, s *postgres.Store, sort string) int64 {
 	t.Helper()
-	return count(t, s.DSN(), `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1`, s.ID()+" "+sort)
+	return count(t, s.DirectDSN(), `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1`, s.ID()+" "+sort)
 }
 
 // Connections that break in the middle cost no write, count none twice and hide none from a watch.
 func TestLostConnectionsLoseNothing(t *testing.T) {
-	dsn := pgtest.DSN(t)
-	one, two := open(t, dsn), open(t, dsn)
+	lostConnectionsLoseNothing(t, postgres.Config{DSN: pgtest.DSN(t)})
+}
+
+func TestLostConnectionsBehindAPoolerLoseNothing(t *testing.T) {
+	pooled, direct := pgtest.Pooled(t)
+	lostConnectionsLoseNothing(t, postgres.Config{DSN: pooled, ListenDSN: direct})
+}
+
+func lostConnectionsLoseNothing(t *testing.T, config postgres.Config) {
+	one, two := openWith(t, config), openWith(t, config)
 	ctx, cancel := context.WithTimeout(t.Context(), 4*long)
 	defer cancel()
 	const writers, times = 4, 100

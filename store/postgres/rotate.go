@@ -30,11 +30,11 @@ type KeyState struct {
 // OpenKeys learns the keys of a database, as a server does. Close it after use.
 func OpenKeys(ctx context.Context, config Config) (*Keys, error) {
 	config = config.complete()
-	channel, err := prepare(ctx, config)
+	channel, a, err := prepare(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	pool, err := openPool(ctx, config.DSN)
+	pool, err := openPool(ctx, a)
 	if err != nil {
 		return nil, err
 	}
@@ -89,19 +89,19 @@ func (k *Keys) Rotate(ctx context.Context) (r Rotation, err error) {
 
 // alone keeps other rotations away.
 func (k *Keys) alone(ctx context.Context, f func() error) error {
-	conn, err := k.sealer.pool.Acquire(ctx)
+	// The lock is that of a transaction, which has its session for itself behind a pooler too.
+	tx, err := k.sealer.pool.Begin(ctx)
 	if err != nil {
 		return fmt.Errorf("rotate keys: %w", err)
 	}
-	defer conn.Release()
+	defer tx.Rollback(context.WithoutCancel(ctx))
 	var got bool
-	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(hashtext('powernode rotation'), hashtext(current_schema()))`).Scan(&got); err != nil {
+	if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock(hashtext('powernode rotation'), hashtext(current_schema()))`).Scan(&got); err != nil {
 		return fmt.Errorf("rotate keys: %w", err)
 	}
 	if !got {
 		return errors.New("another rotation is under way on this database: wait until it ends")
 	}
-	defer conn.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock(hashtext('powernode rotation'), hashtext(current_schema()))`)
 	return f()
 }
 

@@ -26,7 +26,8 @@ type Config struct {
 	// DSN is a PostgreSQL URL or keyword string. Everything lives in the first schema of its search_path.
 	DSN string
 	// ListenDSN is for the connections that need a session of their own (LISTEN,
-	// locks of Exclusive) when DSN leads to a pooler; DSN when empty.
+	// locks of Exclusive) when DSN leads to a pooler that keeps none; DSN when empty. It must lead to the same database.
+	// Behind such a pooler statements have no names, unless DSN says default_query_exec_mode=cache_statement.
 	ListenDSN string
 	// Log hears of lost connections; nothing is logged when nil.
 	Log *slog.Logger
@@ -45,6 +46,7 @@ type Config struct {
 	history   history
 	leaseTime time.Duration // of tasks
 	pulse     pulseTimes    // of members
+	hearTime  time.Duration // to hear something at ListenDSN
 }
 
 // history says how many changes are kept in the database.
@@ -59,6 +61,7 @@ type history struct {
 type Store struct {
 	config  Config
 	id      string // names this server's connections
+	address address
 	channel string // of NOTIFY
 	pool    *pgxpool.Pool
 	hub     store.Hub
@@ -82,12 +85,15 @@ type Store struct {
 // all objects. The store works until it is closed, whatever becomes of ctx.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	config = config.complete()
-	channel, err := prepare(ctx, config)
-	if err != nil {
+	s := &Store{config: config, id: "powernode " + uuid.NewString()}
+	var err error
+	if s.channel, s.address, err = prepare(ctx, config); err != nil {
 		return nil, err
 	}
-	s := &Store{config: config, id: "powernode " + uuid.NewString(), channel: channel}
-	if s.pool, err = openPool(ctx, config.DSN); err != nil {
+	if err := s.address.testListening(ctx, config.ListenDSN, s.channel, config.hearTime); err != nil {
+		return nil, err
+	}
+	if s.pool, err = openPool(ctx, s.address); err != nil {
 		return nil, err
 	}
 	s.assemble()
@@ -126,6 +132,9 @@ func (c Config) complete() Config {
 	if c.VersionsKept == 0 {
 		c.VersionsKept = 90 * 24 * time.Hour
 	}
+	if c.hearTime == 0 {
+		c.hearTime = 10 * time.Second
+	}
 	if c.leaseTime == 0 {
 		c.leaseTime = runner.LeaseTime
 	}
@@ -135,26 +144,36 @@ func (c Config) complete() Config {
 	return c
 }
 
-// prepare migrates, and returns the schema's channel.
-func prepare(ctx context.Context, config Config) (channel string, err error) {
-	conn, schema, err := connectSchema(ctx, config.DSN)
+// prepare migrates, and returns the schema's channel and how to reach it.
+func prepare(ctx context.Context, config Config) (channel string, a address, err error) {
+	if a, err = explore(ctx, config.DSN); err != nil {
+		return "", a, err
+	}
+	conn, schema, err := a.connectSchema(ctx)
 	if err != nil {
-		return "", err
+		return "", a, err
 	}
-	defer conn.Close(ctx)
+	defer hangUp(ctx, conn)
+	channel = channelOf(schema)
 	if config.Unmigrated {
-		return channelOf(schema), refusePending(ctx, conn)
+		return channel, a, refusePending(ctx, conn)
 	}
-	if _, err := Migrate(ctx, conn); err != nil {
-		return "", err
-	}
-	return channelOf(schema), nil
+	_, err = Migrate(ctx, conn)
+	return channel, a, err
 }
 
 // connectSchema connects to a database that has the first schema of the search_path, and names it.
 func connectSchema(ctx context.Context, dsn string) (conn *pgx.Conn, schema string, err error) {
-	if conn, err = pgx.Connect(ctx, dsn); err != nil {
-		return nil, "", fmt.Errorf("connect to the database: %w", err)
+	a, err := explore(ctx, dsn)
+	if err != nil {
+		return nil, "", err
+	}
+	return a.connectSchema(ctx)
+}
+
+func (a address) connectSchema(ctx context.Context) (conn *pgx.Conn, schema string, err error) {
+	if conn, err = a.connect(ctx); err != nil {
+		return nil, "", err
 	}
 	var found *string
 	if err = conn.QueryRow(ctx, `SELECT current_schema()`).Scan(&found); err != nil {
@@ -175,13 +194,18 @@ func channelOf(schema string) string {
 	return fmt.Sprintf("powernode_%016x", h.Sum64())
 }
 
-func openPool(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
-	config, err := pgxpool.ParseConfig(dsn)
+func openPool(ctx context.Context, a address) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(a.dsn)
 	if err != nil {
 		return nil, fmt.Errorf("read the database URL: %w", err)
 	}
 	config.MaxConns = max(config.MaxConns, 8)
-	config.AfterConnect = withoutJIT
+	if err := a.adapt(config.ConnConfig); err != nil {
+		return nil, err
+	}
+	if !a.pooled {
+		config.AfterConnect = withoutJIT
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the database: %w", err)
@@ -209,7 +233,7 @@ func (s *Store) assemble() {
 	s.tasks = &Tasks{pool: s.pool, channel: s.channel, log: s.config.Log, leaseTime: s.config.leaseTime, heard: store.Heard{LeaseTime: s.config.leaseTime}}
 	s.logs = &Logs{pool: s.pool, seed: maphash.MakeSeed()}
 	s.listen = &listener{
-		dsn: s.config.ListenDSN, channel: s.channel, name: s.id + " listener", log: s.config.Log,
+		address: address{dsn: s.config.ListenDSN}, channel: s.channel, name: s.id + " listener", log: s.config.Log,
 		heard: s.heard, connected: s.connected, pulse: newPulse(s.config.pulse),
 	}
 	s.members = &Members{pool: s.pool, channel: s.channel, log: s.config.Log, pulse: s.listen.pulse, listening: s.listen.up.Load}

@@ -103,7 +103,17 @@ func (p *deafProxy) cut() {
 func TestACommitWhoseAnswerIsLostIsFound(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	proxy := newProxy(t, dsn)
-	s := open(t, proxy.dsn)
+	aLostCommitIsFound(t, proxy, postgres.Config{DSN: proxy.dsn}, dsn)
+}
+
+func TestACommitWhoseAnswerIsLostBeforeAPoolerIsFound(t *testing.T) {
+	pooled, direct := pgtest.Pooled(t)
+	proxy := newProxy(t, pooled)
+	aLostCommitIsFound(t, proxy, postgres.Config{DSN: proxy.dsn, ListenDSN: direct}, direct)
+}
+
+func aLostCommitIsFound(t *testing.T, proxy *deafProxy, config postgres.Config, dsn string) {
+	s := openWith(t, config)
 	a := must(t)(s.Create(t.Context(), object("a")))
 	written := make(chan *api.Object)
 	proxy.deaf.Store(true)
@@ -132,9 +142,21 @@ func TestACommitWhoseAnswerIsLostIsFound(t *testing.T) {
 
 // When the database does not come back, the caller is told that nobody knows.
 func TestALostAnswerThatStaysLostIsUnknown(t *testing.T) {
+	t.Parallel() // as it takes its time
 	dsn := pgtest.DSN(t)
 	proxy := newProxy(t, dsn)
-	s := openWith(t, postgres.Config{DSN: proxy.dsn})
+	aLostAnswerIsUnknown(t, proxy, postgres.Config{DSN: proxy.dsn}, dsn)
+}
+
+func TestALostAnswerBeforeAPoolerThatStaysLostIsUnknown(t *testing.T) {
+	t.Parallel()
+	pooled, direct := pgtest.Pooled(t)
+	proxy := newProxy(t, pooled)
+	aLostAnswerIsUnknown(t, proxy, postgres.Config{DSN: proxy.dsn, ListenDSN: direct}, direct)
+}
+
+func aLostAnswerIsUnknown(t *testing.T, proxy *deafProxy, config postgres.Config, dsn string) {
+	s := openWith(t, config)
 	must(t)(s.Create(t.Context(), object("first"))) // now the connection is there
 	proxy.deaf.Store(true)
 	failed := make(chan error)
@@ -211,5 +233,37 @@ func TestWhatWasAbandonedIsForgotten(t *testing.T) {
 	pgtest.Exec(t, dsn, postgres.AbandonSQL, [16]byte(last))
 	if n := count(t, dsn, `SELECT cardinality(abandoned) FROM counter WHERE $1 = ANY(abandoned)`, [16]byte(last)); n != 100 {
 		t.Fatalf("%d are remembered", n)
+	}
+}
+
+// A batch that waits for its turn when its connection is lost is not lost with it, nor done twice: it has its
+// turn, or is sent again.
+func TestAConnectionThatIsLostWhileItsBatchWaitsLosesNothing(t *testing.T) {
+	for what, at := range map[string]func(*testing.T) (through, direct string){
+		"direct":          func(t *testing.T) (string, string) { dsn := pgtest.DSN(t); return dsn, dsn },
+		"behind a pooler": func(t *testing.T) (string, string) { return pgtest.Pooled(t) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			through, direct := at(t)
+			proxy := newProxy(t, through)
+			s := openWith(t, postgres.Config{DSN: proxy.dsn, ListenDSN: direct})
+			must(t)(s.Create(t.Context(), object("a")))
+			release := locked(t, direct, `SELECT v FROM counter FOR UPDATE`)
+			b := writing(func() (*api.Object, error) { return s.Create(t.Context(), object("b")) })
+			eventually(t, "the batch waits for the counter", func() bool {
+				return count(t, direct, `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'`) > 0
+			})
+			proxy.cut()
+			eventually(t, "its outcome is looked for", func() bool {
+				return count(t, direct, `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%counter FOR UPDATE%'`) > 0
+			})
+			release()
+			if w := <-b; w.err != nil {
+				t.Fatal(w.err)
+			}
+			if n := count(t, direct, `SELECT count(*) FROM changes`); n != 2 {
+				t.Fatalf("%d changes", n)
+			}
+		})
 	}
 }

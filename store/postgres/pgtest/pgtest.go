@@ -107,15 +107,23 @@ func start() (running, error) {
 func stopWithUs(private *postgres.Private, dir string) (io.Closer, error) {
 	const script = `cat >/dev/null; kill -QUIT "$1"; n=0
 		while [ -e "$3/data/postmaster.pid" ] && [ $n -lt 100 ]; do sleep 0.1; n=$((n+1)); done; rm -rf "$2" "$3"`
-	shell := exec.Command("/bin/sh", "-c", script, "sh", fmt.Sprint(private.PID()), dir, private.Home())
+	pipe, err := leaveBehind(script, fmt.Sprint(private.PID()), dir, private.Home())
+	if err != nil {
+		_ = private.Stop()
+	}
+	return pipe, err
+}
+
+// leaveBehind runs a script whose input ends with this process.
+func leaveBehind(script string, args ...string) (io.Closer, error) {
+	shell := exec.Command("/bin/sh", append([]string{"-c", script, "sh"}, args...)...)
 	shell.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	pipe, err := shell.StdinPipe()
 	if err == nil {
 		err = shell.Start()
 	}
 	if err != nil {
-		_ = private.Stop()
-		return nil, fmt.Errorf("leave somebody behind to stop PostgreSQL: %w", err)
+		return nil, fmt.Errorf("leave somebody behind to stop what was started: %w", err)
 	}
 	return pipe, nil
 }

@@ -1,0 +1,64 @@
+package postgres_test
+
+import (
+	"errors"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/powernode/powernode/store"
+	"github.com/powernode/powernode/store/postgres"
+	"github.com/powernode/powernode/store/postgres/pgtest"
+	"github.com/powernode/powernode/store/storetest"
+)
+
+// openPooled opens a store behind a pooler that lends out its sessions.
+func openPooled(t testing.TB) *postgres.Store {
+	t.Helper()
+	pooled, direct := pgtest.Pooled(t)
+	return openWith(t, postgres.Config{DSN: pooled, ListenDSN: direct})
+}
+
+func TestStoreBehindAPooler(t *testing.T) {
+	storetest.Store(t, func(t *testing.T) store.Store { return openPooled(t) })
+}
+
+// Without an address that leads around the pooler a store would hear nothing, and is not opened.
+func TestAPoolerAtTheListenersAddressIsRefused(t *testing.T) {
+	pooled, direct := pgtest.Pooled(t)
+	schema := pgtest.DSN(t)
+	database, err := url.Parse(direct)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := database.Query()
+	query.Set("dbname", "template1")
+	database.Path, database.RawQuery = "/", query.Encode()
+	for what, c := range map[string]struct {
+		config postgres.Config
+		want   error
+	}{
+		"no address to listen at": {postgres.Config{DSN: pooled}, postgres.ErrPooled},
+		"the pooler itself":       {postgres.Config{DSN: direct, ListenDSN: pooled}, postgres.ErrPooled},
+		"another database":        {postgres.Config{DSN: direct, ListenDSN: database.String()}.Hear(time.Second), postgres.ErrDeaf},
+		"another schema":          {postgres.Config{DSN: direct, ListenDSN: schema}, nil},
+	} {
+		s, err := postgres.Open(t.Context(), c.config)
+		if err == nil {
+			s.Close()
+		}
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// A pooler that keeps sessions is as good as none.
+func TestAPoolerThatKeepsSessionsIsTaken(t *testing.T) {
+	sessions, direct := pgtest.Sessions(t)
+	s := openWith(t, postgres.Config{DSN: sessions})
+	must(t)(s.Create(t.Context(), object("a")))
+	two := openWith(t, postgres.Config{DSN: direct, ListenDSN: sessions})
+	must(t)(two.Create(t.Context(), object("b")))
+	eventually(t, "both listen", func() bool { return s.Ready(t.Context()) == nil && two.Ready(t.Context()) == nil })
+}
