@@ -152,7 +152,11 @@ func (r *request) jsonPatch(body []byte) (patcher, error) {
 		return nil, apierrors.NewRequestEntityTooLargeError(
 			fmt.Sprintf("the allowed maximum operations in a JSON patch is %d, got %d", maxPatchOperations, len(patch)))
 	}
+	moves := movesIn(patch)
 	return func(live []byte) ([]byte, error) {
+		if err := checkMoves(moves, live, body); err != nil {
+			return nil, err
+		}
 		after, err := patch.Apply(live)
 		if err != nil {
 			return nil, apierrors.NewInvalid(r.groupKind(), r.target.name, field.ErrorList{
