@@ -35,32 +35,47 @@ func (p *Policy) Dangling(u User, namespace string) []string {
 
 // Missing are those of the wanted rules that the user does not have himself in the
 // namespace, taken apart and put together again by verb. Who hands out no more than he has,
-// and only so, can't gain anything by it.
-func (p *Policy) Missing(u User, namespace string, wanted []rbacv1.PolicyRule) []rbacv1.PolicyRule {
-	_, missing := validation.Covers(p.RulesFor(u, namespace), wanted)
-	return compact(missing)
+// and only so, can't gain anything by it. It is an error, for the user to read, when they are too many to tell.
+func (p *Policy) Missing(u User, namespace string, wanted []rbacv1.PolicyRule) ([]rbacv1.PolicyRule, error) {
+	parts := combinations(wanted)
+	if parts > mostCovered {
+		return nil, fmt.Errorf("its rules make more than %d combinations of verb, group, resource and name, too many to check at once: split it", mostCovered)
+	}
+	own := p.RulesFor(u, namespace)
+	words := 0
+	for _, rule := range own {
+		words += len(rule.APIGroups) + len(rule.Resources) + len(rule.Verbs) + len(rule.ResourceNames) + len(rule.NonResourceURLs)
+	}
+	if parts*words > mostCompared {
+		return nil, fmt.Errorf("its rules make %d combinations of verb, group, resource and name, too many to check at once against your own rules, "+
+			"which have %d words: split it into parts of at most %d combinations", parts, words, mostCompared/words)
+	}
+	_, missing := validation.Covers(own, wanted)
+	return compact(missing), nil
 }
 
-// MostCovered is the most combinations of verb, group, resource and name that Missing may be asked
-// about: each is looked at alone.
-const MostCovered = 50_000
+// What Missing may be asked about: every combination of verb, group, resource and name is looked at alone,
+// and compared with every word of the user's own rules.
+const (
+	mostCovered  = 50_000
+	mostCompared = 20_000_000 // about a second
+)
 
-// TooManyToCover reports whether rules make more than MostCovered combinations. A few kilobytes of
+// combinations is how many there are in rules, as far as they are not too many. A few kilobytes of
 // lists, multiplied with each other, can make more than a memory holds.
-func TooManyToCover(rules []rbacv1.PolicyRule) bool {
-	total := 0
+func combinations(rules []rbacv1.PolicyRule) (total int) {
 	for _, rule := range rules {
 		of := 1
 		for _, n := range []int{len(rule.APIGroups), len(rule.Resources), len(rule.Verbs), max(len(rule.ResourceNames), 1)} {
-			if of *= n; of > MostCovered {
-				return true
+			if of *= n; of > mostCovered {
+				return of
 			}
 		}
-		if total += of + len(rule.NonResourceURLs)*len(rule.Verbs); total > MostCovered {
-			return true
+		if total += of + len(rule.NonResourceURLs)*len(rule.Verbs); total > mostCovered {
+			return total
 		}
 	}
-	return false
+	return total
 }
 
 // compact joins rules that differ in nothing but verbs, in the order of their text.

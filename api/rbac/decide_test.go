@@ -90,7 +90,11 @@ func TestMissingRulesAreNamedOnce(t *testing.T) {
 		{Verbs: []string{"get"}, NonResourceURLs: []string{"/metrics"}},
 	}
 	var got []string
-	for _, rule := range p.Missing(User{Name: "ann"}, "", wanted) {
+	missing, err := p.Missing(User{Name: "ann"}, "", wanted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range missing {
 		got = append(got, Describe(rule))
 	}
 	want := []string{
@@ -102,8 +106,32 @@ func TestMissingRulesAreNamedOnce(t *testing.T) {
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s", strings.Join(got, "\n"))
 	}
-	if got := p.Missing(User{Name: "ann"}, "one", []rbacv1.PolicyRule{reads("pods", "x")}); len(got) > 0 {
-		t.Errorf("missing: %v", got)
+	if got, err := p.Missing(User{Name: "ann"}, "one", []rbacv1.PolicyRule{reads("pods", "x")}); err != nil || len(got) > 0 {
+		t.Errorf("missing: %v, %v", got, err)
+	}
+}
+
+// What is asked about is compared with all that the user has: both together are bounded.
+func TestRulesAreNotComparedWithoutEnd(t *testing.T) {
+	names := func(n int) (list []string) {
+		for i := range n {
+			list = append(list, fmt.Sprint("n", i))
+		}
+		return list
+	}
+	p := New(Objects{
+		ClusterRoles:        []*rbacv1.ClusterRole{clusterRole("reader", reads("pods", names(10_000)...)), clusterRole("all", rbacv1.PolicyRule{Verbs: []string{"*"}, APIGroups: []string{"*"}, Resources: []string{"*"}})},
+		ClusterRoleBindings: []*rbacv1.ClusterRoleBinding{clusterRoleBinding("b", "reader", user("ann")), clusterRoleBinding("c", "all", user("cleo"))},
+	})
+	for _, c := range []struct {
+		user   string
+		names  int
+		refuse bool
+	}{{"ann", 900, false}, {"ann", 3000, true}, {"cleo", 24_000, false}, {"cleo", 26_000, true}} {
+		missing, err := p.Missing(User{Name: c.user}, "", []rbacv1.PolicyRule{reads("pods", names(c.names)...)})
+		if refused := err != nil; refused != c.refuse || len(missing) > 0 {
+			t.Errorf("%s, %d names: %v, %d rules missing", c.user, c.names, err, len(missing))
+		}
 	}
 }
 

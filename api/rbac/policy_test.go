@@ -250,7 +250,7 @@ func TestNothingMissingMeansNothingGained(t *testing.T) {
 		p := New(objectsOf(t))
 		u := questionOf(t).User
 		wanted := rapid.SliceOfN(rapid.Custom(ruleOf), 1, 2).Draw(t, "wanted")
-		if len(p.Missing(u, "one", wanted)) > 0 {
+		if missing, err := p.Missing(u, "one", wanted); err != nil || len(missing) > 0 {
 			return
 		}
 		covered++

@@ -87,7 +87,10 @@ func (g *granting) role(rules []rbacv1.PolicyRule, aggregates bool) error {
 	if err := g.holds(rules); err != nil {
 		return err
 	}
-	if aggregates && len(g.policy.Missing(rbacUser(g.user), g.target.namespace, everything())) > 0 {
+	if !aggregates {
+		return nil
+	}
+	if missing, err := g.policy.Missing(rbacUser(g.user), g.target.namespace, everything()); err != nil || len(missing) > 0 {
 		return apierrors.NewForbidden(g.groupResource(), g.obj.Name, errors.New("must have cluster-admin privileges to use the aggregationRule"))
 	}
 	return nil
@@ -113,12 +116,11 @@ func (g *granting) has(verb, group, resource, name string) bool {
 
 // holds is nil when the user has all the rules, else names those that are missing.
 func (g *granting) holds(rules []rbacv1.PolicyRule) error {
-	if rbac.TooManyToCover(rules) {
-		return apierrors.NewForbidden(g.groupResource(), g.obj.Name,
-			fmt.Errorf("its rules make more than %d combinations of verb, group, resource and name, too many to check at once: split it", rbac.MostCovered))
-	}
 	user := rbacUser(g.user)
-	missing := g.policy.Missing(user, g.target.namespace, rules)
+	missing, err := g.policy.Missing(user, g.target.namespace, rules)
+	if err != nil {
+		return apierrors.NewForbidden(g.groupResource(), g.obj.Name, err)
+	}
 	if len(missing) == 0 {
 		return nil
 	}
