@@ -52,8 +52,8 @@ func chaosTime(t *testing.T) time.Duration {
 // Whatever is killed, cut off, frozen or restarted: no watch leaves anything out, nothing that was
 // acknowledged is lost, and each object behaves as if there were one server with one client.
 func TestUnderFaultsNoWatchLiesAndNoWriteIsLost(t *testing.T) {
-	c := startCluster(t, chaosServers)
 	seed, length := chaosSeed(t), chaosTime(t)
+	c := startCluster(t, chaosServers)
 	history, err := chaos.Begin(t.Context(), c.nodes[0])
 	if err != nil {
 		t.Fatal(err)
