@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/powernode/powernode/api/failpoint"
 	"github.com/powernode/powernode/store"
 )
 
@@ -33,7 +34,9 @@ func (m *membership) run(ctx, passes context.Context) store.Member {
 		return nil
 	}
 	for failures := 0; ctx.Err() == nil; {
+		failpoint.At("join.before")
 		member, err := m.members.Join(ctx, m.name)
+		failpoint.At("join.after")
 		if err != nil {
 			if failures++; failures == 1 && ctx.Err() == nil {
 				m.log.Warn("cannot join those who run controllers; it is tried again", "error", err)
@@ -137,7 +140,8 @@ func (m *membership) settle(ctx context.Context, member store.Member, heard bool
 		if err != nil || len(claim) == 0 || !heard {
 			return err
 		}
-		if err := member.Claim(bounded, claim); err != nil {
+		failpoint.At("claim.before")
+		if err := failpoint.After("claim.after", member.Claim(bounded, claim)); err != nil {
 			return err
 		}
 	}
@@ -164,7 +168,8 @@ func (m *membership) adjust(ctx context.Context, member store.Member, roster sto
 	}
 	m.forget(empty)
 	m.metrics.handovers.WithLabelValues("released").Add(float64(len(empty)))
-	return claim, member.Release(ctx, slices.Collect(maps.Keys(empty)))
+	failpoint.At("handover.before")
+	return claim, failpoint.After("handover.after", member.Release(ctx, slices.Collect(maps.Keys(empty))))
 }
 
 // lose ends all work, waits for its end, and forgets what was ours.
@@ -186,7 +191,8 @@ func (m *membership) lose() {
 func (m *membership) leave(member store.Member) {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
-	if err := member.Leave(ctx); err != nil && !errors.Is(err, store.ErrFenced) {
+	failpoint.At("leave.before")
+	if err := failpoint.After("leave.after", member.Leave(ctx)); err != nil && !errors.Is(err, store.ErrFenced) {
 		m.log.Warn("could not leave those who run controllers; they find out by themselves", "member", member.ID(), "error", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/failpoint"
 	"github.com/powernode/powernode/store"
 )
 
@@ -42,7 +43,7 @@ type pass struct {
 // run works on the object once: read it, put the finalizer on, call the
 // controller, store what came of it.
 func (p *pass) run(ctx context.Context) ending {
-	obj, err := p.store.Get(ctx, p.key)
+	obj, err := p.read(ctx)
 	if err != nil {
 		return p.storeFailed(ctx, p.key, "read", err)
 	}
@@ -69,13 +70,25 @@ func (p *pass) run(ctx context.Context) ending {
 	return p.conclude(ctx, obj, out)
 }
 
+func (p *pass) read(ctx context.Context) (*api.Object, error) {
+	if err := failpoint.Hit("read.before"); err != nil {
+		return nil, err
+	}
+	obj, err := p.store.Get(ctx, p.key)
+	return obj, failpoint.After("read.after", err)
+}
+
 // call is the controller's part of the pass.
 func (p *pass) call(ctx context.Context, obj *api.Object) outcome {
 	ctx, cancel := context.WithTimeout(ctx, p.engine.passTimeout)
 	defer cancel()
+	if err := failpoint.Hit("controller.before"); err != nil {
+		return outcome{err: err, status: obj.Status}
+	}
 	out := p.kind.run(ctx, obj, &objects{
 		store: p.store, reads: p.engine.reads, reader: obj.Key(), follow: p.engine.follow,
 	})
+	out.err = failpoint.After("controller.after", out.err)
 	if out.stack != nil {
 		p.log(obj.Key()).Error("a controller crashed", "panic", string(out.stack))
 	}
@@ -135,7 +148,13 @@ func (p *pass) storeStatus(ctx context.Context, obj *api.Object, out outcome) ([
 	}
 	next := obj.Clone()
 	next.Status = status
+	if err := failpoint.Hit("status.before"); err != nil {
+		return out.notices, err
+	}
 	if _, err := p.store.UpdateStatus(ctx, next, p.by()); err != nil {
+		return out.notices, err
+	}
+	if err := failpoint.Hit("status.after"); err != nil {
 		return out.notices, err
 	}
 	return append(out.notices, turned(stored.Conditions, common.Conditions, out.err != nil)...), nil
@@ -149,14 +168,21 @@ func (p *pass) record(obj *api.Object, notices ...Notice) {
 func (p *pass) addFinalizer(ctx context.Context, obj *api.Object) (*api.Object, error) {
 	next := obj.Clone()
 	next.Finalizers = append(next.Finalizers, Finalizer)
-	return p.store.Update(ctx, next, p.by())
+	if err := failpoint.Hit("finalizer.before"); err != nil {
+		return nil, err
+	}
+	next, err := p.store.Update(ctx, next, p.by())
+	return next, failpoint.After("finalizer.after", err)
 }
 
 func (p *pass) removeFinalizer(ctx context.Context, obj *api.Object) error {
 	next := obj.Clone()
 	next.Finalizers = slices.DeleteFunc(next.Finalizers, func(f string) bool { return f == Finalizer })
+	if err := failpoint.Hit("release.before"); err != nil {
+		return err
+	}
 	_, err := p.store.Update(ctx, next, p.by())
-	return err
+	return failpoint.After("release.after", err)
 }
 
 func hasFinalizer(obj *api.Object) bool { return slices.Contains(obj.Finalizers, Finalizer) }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/failpoint"
 	"github.com/powernode/powernode/store"
 )
 
@@ -146,7 +147,10 @@ func (r *recorder) write(ctx context.Context, e *entry, now time.Time) {
 	event, more, last, kept, member := e.event, e.more, e.last, e.kept, e.member
 	e.next = now.Add(eventEvery)
 	r.mu.Unlock()
-	err := r.put(ctx, event, more, last, kept, store.Fenced(member))
+	err := failpoint.Hit("event.before")
+	if err == nil {
+		err = failpoint.After("event.after", r.put(ctx, event, more, last, kept, store.Fenced(member)))
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {

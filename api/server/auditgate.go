@@ -6,6 +6,7 @@ import (
 
 	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/api/audit"
+	"github.com/powernode/powernode/api/failpoint"
 	"github.com/powernode/powernode/store"
 )
 
@@ -48,7 +49,12 @@ func (g *gate) Unwrap() http.ResponseWriter { return g.ResponseWriter }
 func (t *trail) append(r audit.Record) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.echo.Request().Context()), auditWithin)
 	defer cancel()
-	return t.server.cfg.Audit.Append(ctx, r)
+	if err := failpoint.Hit("record.before"); err != nil {
+		return err
+	}
+	err := t.server.cfg.Audit.Append(ctx, r)
+	failpoint.At("record.after")
+	return err
 }
 
 // auditedStore has every write of a call recorded in the write itself, whatever part of the
@@ -76,7 +82,11 @@ func recorded(ctx context.Context, opts []store.WriteOption, write func([]store.
 	if t == nil {
 		return write(opts)
 	}
+	if err := failpoint.Hit("request.before"); err != nil {
+		return nil, err
+	}
 	obj, err := write(append(opts[:len(opts):len(opts)], store.Audited(t.effect), store.Passing(renewal)))
+	failpoint.At("request.after")
 	switch {
 	case err != nil:
 	case store.Writing(opts...).DryRun:

@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/powernode/powernode/api/client"
+	"github.com/powernode/powernode/api/failpoint"
 	protocol "github.com/powernode/powernode/api/runner"
 )
 
@@ -178,6 +179,7 @@ func (a *Agent) lease(ctx context.Context, labels []string) *protocol.Assignment
 			Runner: a.Name, Labels: labels, Docker: a.probeDocker(ctx), WaitSeconds: int(leasePoll / time.Second),
 		})
 		if leased != nil {
+			failpoint.At("runner.lease.after")
 			return leased
 		}
 		if err != nil && ctx.Err() == nil {

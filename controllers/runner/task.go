@@ -15,6 +15,7 @@ import (
 
 	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/api/client"
+	"github.com/powernode/powernode/api/failpoint"
 	protocol "github.com/powernode/powernode/api/runner"
 )
 
@@ -114,7 +115,10 @@ func (t *task) execute(ctx context.Context, begin func(context.Context) error) e
 	if err != nil {
 		return orCause(life, err)
 	}
-	return t.report(ctx, raw)
+	failpoint.At("runner.report.before")
+	err = t.report(ctx, raw)
+	failpoint.At("runner.report.after")
+	return err
 }
 
 // orCause prefers the reason for which ctx ended to what came of it.
@@ -138,6 +142,7 @@ func (t *task) recorded() (json.RawMessage, error) {
 // perform brings the step to its end and decides the result.
 func (t *task) perform(life, work context.Context, begin func(context.Context) error) (json.RawMessage, error) {
 	started := time.Now().UTC()
+	failpoint.At("runner.begin.before")
 	if err := begin(work); err != nil {
 		if cause := context.Cause(life); cause != nil {
 			return nil, cause
@@ -149,6 +154,7 @@ func (t *task) perform(life, work context.Context, begin func(context.Context) e
 			return nil, err
 		}
 	}
+	failpoint.At("runner.begin.after")
 	result, err := t.end(life, work)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/failpoint"
 	"github.com/powernode/powernode/store"
 )
 
@@ -96,8 +97,11 @@ func (b *batcher) send(ctx context.Context, batch []*op, id uuid.UUID) (done com
 		arguments, results = append(arguments, fences), append(results, &done.alive)
 	}
 	sql := b.statements[shape{records != nil, fences != nil}]
+	if err := failpoint.Hit("commit.before"); err != nil {
+		return done, fmt.Errorf("%w: %w", errUnsent, err)
+	}
 	err = b.link.row(ctx, sql, arguments, results)
-	return done, err
+	return done, failpoint.After("commit.after", err) // an error there is that of an answer which got lost
 }
 
 // arguments lays the ops out in columns.
@@ -149,9 +153,11 @@ func (b *batcher) settleBatch(batch []*op, done committed) {
 		answers[i].object = c.New
 	}
 	end := base + store.Revision(len(batch))
+	failpoint.At("memory.before")
 	if !b.store.hub.Apply(base, changes, end) {
 		b.store.follow.nudge(end)
 	}
+	failpoint.At("memory.after")
 	b.store.parts.reached(end)
 	for i, o := range batch {
 		if o.record != nil && answers[i].err == nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/failpoint"
 	"github.com/powernode/powernode/store"
 	"github.com/powernode/powernode/store/seal"
 )
@@ -158,6 +159,9 @@ func (s *Store) fetchAll(ctx context.Context) error {
 
 // fetch reads the next changes; more says that there are some behind them.
 func (s *Store) fetch(ctx context.Context) (more bool, err error) {
+	if err := failpoint.Hit("follow.before"); err != nil {
+		return false, err
+	}
 	from := s.hub.Position()
 	rows, err := s.pool.Query(ctx, fetchSQL, from, fetchSize)
 	if err != nil {
@@ -194,6 +198,7 @@ func (s *Store) fetch(ctx context.Context) (more bool, err error) {
 		v = last
 	}
 	s.hub.Apply(from, changes, v)
+	failpoint.At("follow.after")
 	s.parts.reached(v)
 	s.sealer.heard(ctx, current)
 	s.metrics.keys.Set(float64(keys))

@@ -10,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/powernode/powernode/api/failpoint"
 )
 
 // listener hears what the servers tell each other by NOTIFY. A message is only a
@@ -65,6 +67,7 @@ func (l *listener) session(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("listen: %w", err)
 		}
+		failpoint.At("listen.after")
 		l.heard(message.Payload)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/failpoint"
 	"github.com/powernode/powernode/store"
 )
 
@@ -72,6 +73,9 @@ func (b *batcher) outcomeOf(ctx context.Context, id uuid.UUID, after store.Revis
 	if err := b.link.endFormer(ctx); err != nil {
 		return nil, err
 	}
+	if err := failpoint.Hit("resolve.before"); err != nil {
+		return nil, err
+	}
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		// A batch that is past this row is over when we have it; the others will find what we leave there.
 		if _, err := tx.Exec(ctx, `SELECT v FROM counter FOR UPDATE`); err != nil {
@@ -86,7 +90,7 @@ func (b *batcher) outcomeOf(ctx context.Context, id uuid.UUID, after store.Revis
 	if err != nil {
 		return nil, fmt.Errorf("look up the outcome: %w", err)
 	}
-	return found, nil
+	return found, failpoint.Hit("resolve.after")
 }
 
 // takenBy are the writes of a batch that were taken. The zero Key stands for its records.

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/failpoint"
 	"github.com/powernode/powernode/store"
 	"github.com/powernode/powernode/store/seal"
 )
@@ -84,7 +85,11 @@ func (s *sealer) encode(o *api.Object) ([]byte, error) {
 	key := s.ring[s.current]
 	s.mu.RUnlock()
 	s.metrics.sealed.Inc()
-	return seal.Seal(key, binding(o.Key(), string(o.UID)), data)
+	if err := failpoint.Hit("sealing.before"); err != nil {
+		return nil, err
+	}
+	data, err = seal.Seal(key, binding(o.Key(), string(o.UID)), data)
+	return data, failpoint.After("sealing.after", err)
 }
 
 // seals reports whether a kind is sealed.

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/failpoint"
 	"github.com/powernode/powernode/api/runner"
 	"github.com/powernode/powernode/store"
 )
@@ -88,6 +89,9 @@ func (t *Tasks) change(ctx context.Context, what, statement string, args ...any)
 
 // changed is change that also returns the new states.
 func (t *Tasks) changed(ctx context.Context, statement string, args ...any) ([]runner.TaskState, error) {
+	if err := failpoint.Hit("task.before"); err != nil {
+		return nil, err
+	}
 	told := fmt.Sprintf(`WITH changed AS (%s) SELECT %s, pg_notify($%d, 't' || json_build_array(owner_kind, owner_ns, owner_name)::text)
 		FROM changed`, statement, taskColumns, len(args)+1)
 	rows, err := t.pool.Query(ctx, told, append(args, t.channel)...)
@@ -98,7 +102,7 @@ func (t *Tasks) changed(ctx context.Context, statement string, args ...any) ([]r
 	for _, state := range states {
 		t.tell(state.Owner)
 	}
-	return states, err
+	return states, failpoint.After("task.after", err)
 }
 
 // tell wakes whoever waits on this server.

@@ -13,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 
 	"github.com/powernode/powernode/api"
+	"github.com/powernode/powernode/api/failpoint"
 )
 
 // List implements Containers. A container that goes away while it is looked at
@@ -90,7 +91,9 @@ func (c *Client) create(ctx, call context.Context, config *container.Config, hos
 	if err != nil {
 		return "", wrap(ctx, err, "create container %s", name)
 	}
+	failpoint.At("docker.create.before")
 	made, err := sdk.ContainerCreate(call, config, host, &network.NetworkingConfig{}, nil, name)
+	failpoint.At("docker.create.after")
 	return made.ID, wrap(ctx, err, "create container %s", name)
 }
 
@@ -114,7 +117,9 @@ func (c *Client) Start(ctx context.Context, id string) error {
 	defer cancel()
 	sdk, err := c.sdk(call)
 	if err == nil {
+		failpoint.At("docker.start.before")
 		err = sdk.ContainerStart(call, id, container.StartOptions{})
+		failpoint.At("docker.start.after")
 	}
 	return wrap(ctx, err, "start the container")
 }
@@ -126,7 +131,9 @@ func (c *Client) Stop(ctx context.Context, id string, grace time.Duration) error
 	seconds := int(grace / time.Second)
 	sdk, err := c.sdk(call)
 	if err == nil {
+		failpoint.At("docker.stop.before")
 		err = sdk.ContainerStop(call, id, container.StopOptions{Timeout: &seconds})
+		failpoint.At("docker.stop.after")
 	}
 	return unlessGone(wrap(ctx, err, "stop the container"))
 }
@@ -137,7 +144,9 @@ func (c *Client) Remove(ctx context.Context, id string) error {
 	defer cancel()
 	sdk, err := c.sdk(call)
 	if err == nil {
+		failpoint.At("docker.remove.before")
 		err = sdk.ContainerRemove(call, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+		failpoint.At("docker.remove.after")
 	}
 	if err != nil && strings.Contains(err.Error(), "is already in progress") {
 		return nil
