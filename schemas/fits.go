@@ -12,11 +12,12 @@ type checks struct {
 	format              func(any) bool // nil for a format that only the validator knows
 	ready               bool
 	mayFreeze           bool // the value, or a field in it, may not be changed, or not always
+	secret              bool // the value, or something in it, is sensitive
 }
 
 // prepare makes the checks of a whole tree, whose patterns were checked before.
 func prepare(s *Schema, known map[string]func(any) bool) {
-	s.checks = checks{format: known[format(s)], ready: true, mayFreeze: s.Immutable || s.ImmutableWhen != ""}
+	s.checks = checks{format: known[format(s)], ready: true, mayFreeze: s.Immutable || s.ImmutableWhen != "", secret: s.Sensitive}
 	if s.Pattern != "" {
 		s.checks.pattern = regexp.MustCompile(s.Pattern)
 	}
@@ -26,13 +27,19 @@ func prepare(s *Schema, known map[string]func(any) bool) {
 	for _, p := range s.Properties {
 		prepare(p, known)
 		s.checks.mayFreeze = s.checks.mayFreeze || p.checks.mayFreeze
+		s.checks.secret = s.checks.secret || p.checks.secret
 	}
 	for _, other := range append([]*Schema{s.AdditionalProperties, s.Items}, s.AllOf...) {
 		if other != nil {
 			prepare(other, known)
+			s.checks.secret = s.checks.secret || other.checks.secret
 		}
 	}
 }
+
+// HasSecrets reports whether the value, or something in it, is sensitive. Of a schema that is not a
+// Kind's it says so always.
+func (s *Schema) HasSecrets() bool { return s.checks.secret || !s.checks.ready }
 
 // fits reports that v is right beyond doubt. False only means that the
 // validator has to look: it alone says what is wrong, and it knows rules that

@@ -36,11 +36,15 @@ func BenchmarkPatch(b *testing.B) {
 				}
 			}
 			call("POST", "/api/v1/namespaces", `{"metadata":{"name":"default"}}`, 201)
-			call("POST", widgets, widgetBody("w", 1), 201)
+			parts := strings.Repeat(`{"name":"a part of the widget"},`, 30)
+			call("POST", widgets, fmt.Sprintf(`{"metadata":{"name":"w"},"spec":{"size":1,"parts":[%s]}}`, strings.TrimSuffix(parts, ",")), 201)
+			b.ReportAllocs()
 			b.ResetTimer()
+			start := cpuTime(b)
 			for n := range b.N {
 				call("PATCH", widgets+"/w", fmt.Sprintf(`{"spec":{"size":%d}}`, 1+n%100), 200)
 			}
+			b.ReportMetric(float64((cpuTime(b)-start).Microseconds())/float64(b.N), "cpu-µs/op")
 		})
 	}
 }

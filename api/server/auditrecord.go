@@ -112,7 +112,7 @@ func (t *trail) refusal(status *metav1.Status) audit.Record {
 		record.Name = d.Name
 	}
 	record.Reason, record.Message = string(status.Reason), status.Message
-	if ok && hasSecrets(kind.Schema) && quotes(status.Reason) {
+	if ok && kind.Schema.HasSecrets() && quotes(status.Reason) {
 		record.Message = withheld(status)
 	}
 	return record

@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 
 	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/schemas"
@@ -30,39 +32,47 @@ func auditDocuments(forms []*schemas.Schema, old, now *api.Object) (before, afte
 	if len(forms) == 0 {
 		return nil, nil
 	}
-	was, is := plain(old), plain(now)
+	if !slices.ContainsFunc(forms, (*schemas.Schema).HasSecrets) {
+		return auditDocument(plain(old)), auditDocument(plain(now))
+	}
+	was, is := decoded(plain(old)), decoded(plain(now))
 	shownWas, shownIs := was, is
 	for _, form := range forms {
 		shownWas = mask{}.value(form, shownWas, nil)
 		shownIs = mask{compare: was != nil}.value(form, shownIs, was)
 	}
-	return auditDocument(shownWas), auditDocument(shownIs)
+	return auditDocument(encoded(shownWas)), auditDocument(encoded(shownIs))
 }
 
-// plain is an object as a document, without the fields that say nothing of their own; nil
+// plain is the document of an object without the fields that say nothing of their own; nil
 // when there is none.
-func plain(obj *api.Object) any {
+func plain(obj *api.Object) []byte {
 	if obj == nil {
 		return nil
 	}
-	obj = obj.Clone()
-	obj.ManagedFields = nil
-	delete(obj.Annotations, lastApplied)
-	raw, err := obj.MarshalJSON()
+	shown := *obj
+	shown.ManagedFields = nil
+	if _, there := obj.Annotations[lastApplied]; there {
+		shown.Annotations = maps.Clone(obj.Annotations)
+		delete(shown.Annotations, lastApplied)
+	}
+	raw, err := shown.MarshalJSON()
 	if err != nil {
 		return nil
 	}
+	return raw
+}
+
+func decoded(raw []byte) (doc any) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
-	var doc any
 	if d.Decode(&doc) != nil {
 		return nil
 	}
 	return doc
 }
 
-// auditDocument is the document itself, or its digest when it is large.
-func auditDocument(doc any) json.RawMessage {
+func encoded(doc any) []byte {
 	if doc == nil {
 		return nil
 	}
@@ -70,6 +80,11 @@ func auditDocument(doc any) json.RawMessage {
 	if err != nil {
 		return nil
 	}
+	return raw
+}
+
+// auditDocument is the document itself, or its digest when it is large.
+func auditDocument(raw []byte) json.RawMessage {
 	if len(raw) <= maxAuditDocument {
 		return raw
 	}
@@ -129,17 +144,4 @@ func itemSchema(s *schemas.Schema) *schemas.Schema {
 		return nil
 	}
 	return s.Items
-}
-
-// hasSecrets reports whether a field of the schema is sensitive.
-func hasSecrets(s *schemas.Schema) bool {
-	if s == nil || s.Sensitive {
-		return s != nil
-	}
-	for _, p := range s.Properties {
-		if hasSecrets(p) {
-			return true
-		}
-	}
-	return hasSecrets(s.AdditionalProperties) || hasSecrets(s.Items)
 }
