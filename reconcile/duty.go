@@ -11,8 +11,8 @@ import (
 // one that owns the slot of its name.
 type Duty struct {
 	Name string
-	// Run works until ctx ends, which it does when another process takes over. It writes to objects only:
-	// what comes too late is refused there. When it ends before its time it is run again after a while.
+	// Run works until ctx ends, which it does when another process takes over. What it writes to objects is
+	// refused when it comes too late. When it ends before its time it is run again after a while.
 	Run func(ctx context.Context, objects store.Store) error
 }
 

@@ -78,7 +78,7 @@ kubectl take it with --kubeconfig.`,
 	f.StringVar(&o.listenURL, "database-listen-url", "", "direct address of the same database for LISTEN (default $DATABASE_LISTEN_URL), needed where --database-url is a pooler that keeps no sessions")
 	f.BoolVar(&o.migrate, "migrate", true, "bring the database's tables to this version; else a database that is not is refused, and pnserver db migrate does it")
 	o.logging.AddFlags(f)
-	f.StringSliceVar(&o.roles, "roles", []string{roleAPI, roleControllers, roleRunner}, "what this process does, separated by commas: api (serves clients), controllers (make the world match; one process of a database at a time), runner (executes steps)")
+	f.StringSliceVar(&o.roles, "roles", []string{roleAPI, roleControllers, roleRunner}, "what this process does, separated by commas: api (serves clients), controllers (make the world match; the processes of a database share the work), runner (executes steps)")
 	f.StringVar(&o.tlsCert, "tls-cert", "", "certificate file (PEM) to serve HTTPS with")
 	f.StringVar(&o.tlsKey, "tls-key", "", "key file (PEM) of --tls-cert")
 	f.BoolVar(&o.tlsSelf, "tls-self-signed", false, "serve HTTPS with a certificate made and kept in the data directory")

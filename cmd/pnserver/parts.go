@@ -41,7 +41,11 @@ func (p *process) parts() (parts []func(context.Context) error, err error) {
 			parts = append(parts, part)
 		}
 		if p.has(roleControllers) {
-			parts = append(parts, p.controllers(world))
+			part, err := p.controllers(world)
+			if err != nil {
+				return nil, err
+			}
+			parts = append(parts, part)
 		}
 	}
 	if p.has(roleRunner) {
@@ -92,24 +96,28 @@ func (p *process) runAPI(ctx context.Context, s *server.Server) error {
 	return errors.Join(err, group.Wait())
 }
 
-// controllers run in one process at a time: the others of the same database wait for their turn.
-func (p *process) controllers(world *controllers.World) func(context.Context) error {
-	return func(ctx context.Context) error {
-		return p.database.Exclusive(ctx, "controllers", func(ctx context.Context) error {
-			builtin, err := schemas.Builtin()
-			if err != nil {
-				return err
-			}
-			objects, kinds := accountable(p.database, builtin), ownerKinds(builtin)
-			manager := &reconcile.Manager{Store: objects, Kinds: controllers.Kinds(world), Log: p.log, Registerer: p.registry}
-			collector := &garbage.Collector{Store: objects, Kinds: kinds, MayDelete: namespace.MayDelete, Notify: manager.Notify, Log: p.log}
-			group, ctx := errgroup.WithContext(ctx)
-			group.Go(func() error { return manager.Run(ctx) })
-			group.Go(func() error { return collector.Run(ctx) })
-			group.Go(func() error { return p.known.Run(ctx) })
-			return group.Wait()
-		})
+// controllers run in all processes of a database that have the role: they share the keys. What is
+// done once for all is a duty of one of them.
+func (p *process) controllers(world *controllers.World) (func(context.Context) error, error) {
+	builtin, err := schemas.Builtin()
+	if err != nil {
+		return nil, err
 	}
+	name, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("name of this server: %w", err)
+	}
+	manager := &reconcile.Manager{
+		Store: accountable(p.database, builtin), Kinds: controllers.Kinds(world), Log: p.log, Registerer: p.registry,
+		Members: knownMembers{p.database.Members(), filepath.Join(p.dataDir, "member")}, Name: name,
+	}
+	collect := func(ctx context.Context, objects store.Store) error {
+		c := &garbage.Collector{Store: objects, Kinds: ownerKinds(builtin), MayDelete: namespace.MayDelete, Notify: manager.Notify, Log: p.log}
+		return c.Run(ctx)
+	}
+	tidy := func(ctx context.Context, _ store.Store) error { return p.known.Run(ctx) }
+	manager.Duties = []reconcile.Duty{{Name: "garbage", Run: collect}, {Name: "identity", Run: tidy}}
+	return manager.Run, nil
 }
 
 // ownerKinds are the kinds of the program as the garbage collector knows them.

@@ -20,7 +20,7 @@ type Controller struct {
 
 // Kind makes the controller ready for the Manager.
 func Kind(c Controller) reconcile.Kind {
-	return reconcile.For(v1.ContainerInstance, c, reconcile.Hints(c.Engines.Hints(v1.ContainerInstance)))
+	return reconcile.For(v1.ContainerInstance, c, reconcile.Hints(c.Engines.Hints(v1.ContainerInstance)), reconcile.Shard(shard))
 }
 
 type object = reconcile.Object[v1.ContainerInstanceSpec, v1.ContainerInstanceStatus]

@@ -103,6 +103,13 @@ func (h *host) dial(ctx context.Context, objects api.Getter, engines *docker.Poo
 	return nil
 }
 
+// shard is that of the host, which never changes: the server that works on the host works on its instances.
+func shard(obj *api.Object) string {
+	var spec v1.ContainerInstanceSpec
+	_ = json.Unmarshal(obj.Spec, &spec) // what does not decode is shared out like any other
+	return docker.Shard(obj.Namespace, spec.HostRef.Name)
+}
+
 func orPending(phase string) string {
 	if phase == "" {
 		return v1.HostPending

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/powernode/powernode/api"
 	v1 "github.com/powernode/powernode/api/v1"
 	"github.com/powernode/powernode/controllers/internal/docker"
@@ -26,12 +28,13 @@ type Controller struct {
 	Engines *docker.Pool
 
 	mu       sync.Mutex
-	contacts map[string]contact // by the object's uid
+	contacts map[api.Key]contact
 }
 
-// contact is what is known of the tries to reach a host. A restart forgets it: then
-// the first answer, or its want, is as good as any.
+// contact is what is known of the tries to reach a host. A restart forgets it, and so does
+// a handover to another server: then the first answer, or its want, is as good as any.
 type contact struct {
+	uid        types.UID
 	failures   int   // in a row
 	generation int64 // of the spec whose facts were read
 	connected  bool
@@ -39,7 +42,9 @@ type contact struct {
 
 // Kind makes the controller ready for the Manager.
 func Kind(c *Controller) reconcile.Kind {
-	return reconcile.For(v1.DockerHost, c, reconcile.Hints(c.Engines.Hints(v1.DockerHost)))
+	return reconcile.For(v1.DockerHost, c, reconcile.Hints(c.Engines.Hints(v1.DockerHost)),
+		reconcile.Shard(func(host *api.Object) string { return docker.Shard(host.Namespace, host.Name) }),
+		reconcile.Released(c.release))
 }
 
 type object = reconcile.Object[v1.DockerHostSpec, v1.DockerHostStatus]
@@ -62,7 +67,7 @@ func (c *Controller) Reconcile(ctx context.Context, obj *object) (reconcile.Resu
 		return reconcile.Result{}, reconcile.Permanent(reconcile.Because("InvalidTarget", err))
 	}
 	if obj.Spec.Maintenance {
-		c.forget(obj)
+		c.forget(obj.Key)
 		obj.Status.Phase, obj.Status.LastError = v1.HostMaintenance, ""
 		return reconcile.Result{Waiting: "in maintenance: no new work is placed here", Reason: "Maintenance"}, nil
 	}
@@ -125,30 +130,39 @@ func (c *Controller) Delete(ctx context.Context, obj *object) (reconcile.Result,
 		result.Reason = "InUse"
 		return result, err
 	}
-	c.Engines.Forget(obj.Key)
-	c.forget(obj)
+	c.release(obj.Key)
 	return reconcile.Done, nil
 }
 
 func (c *Controller) contactOf(obj *object) contact {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.contacts[string(obj.Meta.UID)]
+	if known := c.contacts[obj.Key]; known.uid == obj.Meta.UID {
+		return known
+	}
+	return contact{}
 }
 
 func (c *Controller) remember(obj *object, now contact) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.contacts == nil {
-		c.contacts = map[string]contact{}
+		c.contacts = map[api.Key]contact{}
 	}
-	c.contacts[string(obj.Meta.UID)] = now
+	now.uid = obj.Meta.UID
+	c.contacts[obj.Key] = now
 }
 
-func (c *Controller) forget(obj *object) {
+func (c *Controller) forget(host api.Key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.contacts, string(obj.Meta.UID))
+	delete(c.contacts, host)
+}
+
+// release ends the touch with a host that is gone or another server's.
+func (c *Controller) release(host api.Key) {
+	c.Engines.Forget(host)
+	c.forget(host)
 }
 
 func autoSync(spec v1.DockerHostSpec) bool { return spec.AutoSync == nil || *spec.AutoSync }

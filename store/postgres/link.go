@@ -134,3 +134,10 @@ func connect(ctx context.Context, a address, name string) (*pgx.Conn, error) {
 	}
 	return conn, nil
 }
+
+// hangUp closes a connection, even when ctx has ended.
+func hangUp(ctx context.Context, conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = conn.Close(ctx)
+}

@@ -98,26 +98,3 @@ func TestARestartOfPostgresEndsNoMembership(t *testing.T) {
 		}
 	}
 }
-
-// Whoever lives and works on nothing writes nothing: that a member lives is heard.
-func TestMembersThatLiveWriteNothing(t *testing.T) {
-	dsn := pgtest.DSN(t)
-	one, two := brisk(t, dsn), brisk(t, dsn)
-	for _, s := range []*postgres.Store{one, two} {
-		eventually(t, "the store listens", func() bool { return s.Ready(t.Context()) == nil })
-		m, err := s.Members().Join(t.Context(), "member")
-		if err != nil {
-			t.Fatal(err)
-		}
-		eventually(t, "it hears itself", func() bool { heard, _ := m.Hearing(); return heard })
-	}
-	written := func() int64 {
-		return count(t, dsn, `SELECT xmin::text::bigint + (SELECT count(*) FROM members) FROM members ORDER BY since LIMIT 1`) +
-			count(t, dsn, `SELECT sum(xmin::text::bigint)::bigint FROM slots`)
-	}
-	before := written()
-	time.Sleep(time.Second) // many beats
-	if now := written(); now != before {
-		t.Errorf("rows of members or slots were written")
-	}
-}

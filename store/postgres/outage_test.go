@@ -225,12 +225,9 @@ func idle(ctx context.Context, group *sync.WaitGroup, s *postgres.Store) {
 	group.Go(func() { _, _ = s.Tasks().Lease(ctx, claim("r")) })
 	group.Go(func() { _ = s.Tasks().Changes(ctx, func(api.Key) {}) })
 	group.Go(func() { _, _, _ = s.Logs().Read(ctx, "s", 0, 1, time.Hour) })
-	group.Go(func() {
-		_ = s.Exclusive(ctx, "controllers", func(ctx context.Context) error {
-			<-ctx.Done()
-			return ctx.Err()
-		})
-	})
+	if m, err := s.Members().Join(ctx, "member"); err == nil {
+		_ = m.Claim(ctx, []int{1, 2, 3})
+	}
 }
 
 // settled waits until a count has stood still for a while: the statistics come late.

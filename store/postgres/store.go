@@ -25,8 +25,8 @@ var _ store.Store = (*Store)(nil)
 type Config struct {
 	// DSN is a PostgreSQL URL or keyword string. Everything lives in the first schema of its search_path.
 	DSN string
-	// ListenDSN is for the connections that need a session of their own (LISTEN,
-	// locks of Exclusive) when DSN leads to a pooler that keeps none; DSN when empty. It must lead to the same database.
+	// ListenDSN is for the connection that needs a session of its own (LISTEN, and the beats of members) when DSN
+	// leads to a pooler that keeps none; DSN when empty. It must lead to the same database.
 	// Behind such a pooler statements have no names, unless DSN says default_query_exec_mode=cache_statement.
 	ListenDSN string
 	// Log hears of lost connections; nothing is logged when nil.

@@ -24,6 +24,10 @@ type Pool struct {
 	pulls       map[string]*pull // by engine and image
 }
 
+// Shard is what a DockerHost and all that runs on it have in common: one server works on them, so that
+// their engine is connected to once.
+func Shard(namespace, host string) string { return "DockerHost " + namespace + "/" + host }
+
 type subscriber struct {
 	kind string
 	hint func(api.Key)
