@@ -2,7 +2,7 @@ package chaos
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -11,12 +11,23 @@ import (
 	"time"
 )
 
+// Start is how a follower learns the present state.
+type Start int
+
+// The starts: a list, a list in pages that any server answers, and a watch that begins with the state.
+const (
+	Whole Start = iota
+	Paged
+	Streamed
+)
+
 // Follower lists and watches as informers do, or as browsers do (SSE): it goes on from the
 // last revision that it was told when a stream ends, through any server, and lists anew when that
 // has expired, or now and then for no reason. It notes all that it is told.
 type Follower struct {
 	Name      string
 	Selection Selection
+	Start     Start
 	SSE       bool
 	Nodes     []*Node
 	Record    *Record
@@ -25,7 +36,7 @@ type Follower struct {
 	http     *http.Client
 	position atomic.Int64
 	lives    []life
-	resumes  int
+	watches  int
 	problems []string
 }
 
@@ -51,10 +62,14 @@ func (f *Follower) Run(ctx context.Context) {
 	f.http = newHTTP()
 	defer f.http.CloseIdleConnections()
 	for ctx.Err() == nil {
-		node := f.Nodes[f.Random.IntN(len(f.Nodes))]
-		fresh := len(f.lives) == 0 || f.lives[len(f.lives)-1].to == 0 || f.Random.IntN(20) == 0
-		if !fresh || f.list(ctx, node) {
-			f.watch(ctx, node)
+		fresh := len(f.lives) == 0 || f.life().to == 0 || f.Random.IntN(20) == 0
+		switch {
+		case !fresh:
+			f.resume(ctx)
+		case f.Start == Streamed:
+			f.begin(ctx)
+		case f.list(ctx):
+			f.resume(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -72,61 +87,36 @@ func (f *Follower) problem(format string, args ...any) {
 
 func (f *Follower) life() *life { return &f.lives[len(f.lives)-1] }
 
-// list begins a new life.
-func (f *Follower) list(ctx context.Context, node *Node) bool {
+func (f *Follower) node() *Node { return f.Nodes[f.Random.IntN(len(f.Nodes))] }
+
+// born begins a new life with a state at a revision; known was acknowledged before it was asked for.
+func (f *Follower) born(r int64, first map[string]uint64, known int64) {
+	if r < known {
+		f.problem("the state at %d, after %d was acknowledged", r, known)
+	}
+	f.lives = append(f.lives, life{listed: r, first: first, now: maps.Clone(first), to: r})
+	f.position.Store(r)
+}
+
+// list begins a new life with a list.
+func (f *Follower) list(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	known := f.Record.acknowledged()
-	l, err := list(ctx, f.http, node, f.Selection)
+	known, limit := f.Record.acknowledged(), 0
+	if f.Start == Paged {
+		limit = 3
+	}
+	l, err := list(ctx, f.http, f.node, f.Selection, limit)
 	if err != nil {
 		f.refused("list", err)
 		return false
-	}
-	if l.revision < known {
-		f.problem("a list of %s at %d, after %d was acknowledged", node.Name, l.revision, known)
 	}
 	first := map[string]uint64{}
 	for _, o := range l.objects {
 		first[o.Metadata.Name] = o.sum()
 	}
-	f.lives = append(f.lives, life{listed: l.revision, first: first, now: maps.Clone(first), to: l.revision})
-	f.position.Store(l.revision)
+	f.born(l.revision, first, known)
 	return true
-}
-
-// watch goes on from where the life has come to, for a few seconds.
-func (f *Follower) watch(ctx context.Context, node *Node) {
-	seconds := 3 + f.Random.IntN(6)
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(seconds)*time.Second+patience)
-	defer cancel()
-	q := f.Selection.query()
-	q.Set("watch", "true")
-	q.Set("allowWatchBookmarks", "true")
-	q.Set("timeoutSeconds", fmt.Sprint(seconds))
-	header := http.Header{}
-	if f.SSE { // a browser keeps its URL, and tells the last id beside it
-		header.Set("Accept", "text/event-stream")
-		header.Set("Last-Event-ID", fmt.Sprint(f.life().to))
-		q.Set("resourceVersion", fmt.Sprint(f.life().listed))
-	} else {
-		q.Set("resourceVersion", fmt.Sprint(f.life().to))
-	}
-	resp, err := send(ctx, f.http, node, http.MethodGet, collection+"?"+q.Encode(), nil, header)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = statusError(resp)
-	}
-	if err != nil {
-		f.refused("watch", err)
-		return
-	}
-	defer resp.Body.Close()
-	f.resumes++
-	for s := newStream(resp.Body, f.SSE); ; {
-		e, err := s.next()
-		if err != nil || !f.take(node, e) {
-			return
-		}
-	}
 }
 
 // take notes an event; it is false when the stream is over with it.
@@ -162,51 +152,17 @@ func (f *Follower) take(node *Node, e event) bool {
 
 // refused: a server that is broken may say so, and one that has forgotten too much; nothing else.
 func (f *Follower) refused(what string, err error) {
-	code, answered := err.(codeError)
+	var code codeError
+	var broken brokenError
 	switch {
-	case answered && code == http.StatusGone:
+	case errors.As(err, &broken):
+	case !errors.As(err, &code):
+		f.problem("%s: %v", what, err)
+	case code == http.StatusGone:
 		if len(f.lives) > 0 {
 			f.lives = append(f.lives, life{})
 		}
-	case answered && code != http.StatusServiceUnavailable && code != http.StatusGatewayTimeout && code != http.StatusTooManyRequests:
+	case code != http.StatusServiceUnavailable && code != http.StatusGatewayTimeout && code != http.StatusTooManyRequests:
 		f.problem("%s: %v", what, err)
 	}
-}
-
-// codeError is an answer that is none.
-type codeError int
-
-func (c codeError) Error() string { return fmt.Sprintf("answered %d", int(c)) }
-
-func statusError(resp *http.Response) error {
-	resp.Body.Close()
-	return codeError(resp.StatusCode)
-}
-
-// listing is the answer to a list.
-type listing struct {
-	revision int64
-	objects  []Object
-}
-
-// list reads a selection as it is now.
-func list(ctx context.Context, c *http.Client, node *Node, s Selection) (l listing, err error) {
-	resp, err := send(ctx, c, node, http.MethodGet, collection+"?"+s.query().Encode(), nil, nil)
-	if err != nil {
-		return l, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return l, statusError(resp)
-	}
-	defer resp.Body.Close()
-	var body struct {
-		Metadata Metadata `json:"metadata"`
-		Items    []Object `json:"items"`
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
-		return l, err
-	}
-	l.objects = body.Items
-	l.revision, err = revision(body.Metadata.ResourceVersion)
-	return l, err
 }

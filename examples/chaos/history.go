@@ -24,7 +24,7 @@ type change struct {
 
 // Begin is a history that has nothing but the present state of a quiet cluster.
 func Begin(ctx context.Context, node *Node) (*History, error) {
-	l, err := list(ctx, http.DefaultClient, node, Selection{})
+	l, err := list(ctx, http.DefaultClient, func() *Node { return node }, Selection{}, 0)
 	if err != nil {
 		return nil, fmt.Errorf("list: %w", err)
 	}

@@ -50,7 +50,7 @@ func (l *Load) Start(ctx context.Context) {
 	}
 	for i := range l.Follow {
 		f := &Follower{
-			Name: fmt.Sprint("follower ", i), Selection: selection(i), SSE: i%2 == 1,
+			Name: fmt.Sprint("follower ", i), Selection: selection(i), Start: Start(i % 3), SSE: i%2 == 1,
 			Nodes: l.Nodes, Record: l.Record, Random: l.random(1000 + i),
 		}
 		l.Followers = append(l.Followers, f)
@@ -67,7 +67,7 @@ func (l *Load) writer(i int) *Writer {
 func selection(i int) Selection {
 	switch i / 2 % 4 {
 	case 2:
-		return Selection{Lane: Lanes[i/8%len(Lanes)]}
+		return Selection{Lane: lanes[i/8%len(lanes)]}
 	case 3:
 		return Selection{Name: counters[i/8%len(counters)]}
 	}
@@ -112,7 +112,7 @@ func (l *Load) Stop() {
 
 // List is what a server says that there is.
 func List(ctx context.Context, node *Node) ([]Object, error) {
-	l, err := list(ctx, http.DefaultClient, node, Selection{})
+	l, err := list(ctx, http.DefaultClient, func() *Node { return node }, Selection{}, 0)
 	if err != nil {
 		return nil, fmt.Errorf("list of %s: %w", node.Name, err)
 	}
@@ -121,9 +121,9 @@ func List(ctx context.Context, node *Node) ([]Object, error) {
 
 // Summary tells what a run was made of.
 func (l *Load) Summary(h *History) string {
-	events, bookmarks, resumes, lists := 0, 0, 0, 0
+	events, bookmarks, watches, lists := 0, 0, 0, 0
 	for _, f := range l.Followers {
-		resumes += f.resumes
+		watches += f.watches
 		lists += len(f.lives)
 		for _, life := range f.lives {
 			for _, t := range life.told {
@@ -141,6 +141,6 @@ func (l *Load) Summary(h *History) string {
 			unknown++
 		}
 	}
-	return fmt.Sprintf("%d writes tried (%d with an unknown outcome), %d changes, %d objects; %d followers were told %d events and %d bookmarks in %d watches after %d lists",
-		len(l.Record.writes), unknown, len(h.changes), len(l.Record.objects), len(l.Followers), events, bookmarks, resumes, lists)
+	return fmt.Sprintf("%d writes tried (%d with an unknown outcome), %d changes, %d objects; %d followers were told %d events and %d bookmarks in %d watches after %d starts",
+		len(l.Record.writes), unknown, len(h.changes), len(l.Record.objects), len(l.Followers), events, bookmarks, watches, lists)
 }

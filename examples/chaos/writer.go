@@ -12,8 +12,9 @@ import (
 // patience bounds one attempt; what has not been answered by then has an unknown outcome.
 const patience = 5 * time.Second
 
-// Lanes are the values of the label that followers select by.
-var Lanes = [...]string{"a", "b", "c", "d"}
+// lanes are the values of the label that followers select by. Who follows the last one is
+// told little, and so gets bookmarks.
+var lanes = [...]string{"a", "b", "rare"}
 
 // Writer changes objects through random servers, one attempt after the other, and notes them.
 type Writer struct {
@@ -60,7 +61,12 @@ func (w *Writer) id() string {
 	return fmt.Sprintf("w%d-%d", w.ID, w.count)
 }
 
-func (w *Writer) lane() string { return Lanes[w.Random.IntN(len(Lanes))] }
+func (w *Writer) lane() string {
+	if w.Random.IntN(25) == 0 {
+		return lanes[len(lanes)-1]
+	}
+	return lanes[w.Random.IntN(len(lanes)-1)]
+}
 
 // Counters increments some of them by compare-and-swap, until ctx ends. It makes those that are not there.
 func (w *Writer) Counters(ctx context.Context, names []string) {
