@@ -41,9 +41,11 @@ func (o *Object) Clone() *Object {
 }
 
 // MarshalJSON writes the fields in the order people read them: apiVersion,
-// kind, metadata, spec, the rest by name, status. Equal objects have equal bytes.
+// kind, metadata, spec, the rest by name, status. Equal objects have equal bytes. The raw JSON in the
+// object is taken to be valid.
 func (o *Object) MarshalJSON() ([]byte, error) {
 	var d document
+	d.Grow(o.room())
 	if o.APIVersion != "" {
 		d.add("apiVersion", o.APIVersion)
 	}
@@ -52,15 +54,30 @@ func (o *Object) MarshalJSON() ([]byte, error) {
 	}
 	d.add("metadata", o.ObjectMeta)
 	if len(o.Spec) > 0 {
-		d.add("spec", o.Spec)
+		d.addRaw("spec", o.Spec)
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Rest)) {
-		d.add(name, o.Rest[name])
+		d.addRaw(name, o.Rest[name])
 	}
 	if len(o.Status) > 0 {
-		d.add("status", o.Status)
+		d.addRaw("status", o.Status)
 	}
 	return d.end()
+}
+
+// room is about how many bytes the object has as JSON.
+func (o *Object) room() int {
+	n := 1024 + len(o.Spec) + len(o.Status)
+	for _, entry := range o.ManagedFields {
+		n += 256
+		if entry.FieldsV1 != nil {
+			n += len(entry.FieldsV1.GetRawBytes())
+		}
+	}
+	for _, raw := range o.Rest {
+		n += len(raw)
+	}
+	return n
 }
 
 // document writes a JSON object field by field; the first error sticks.
@@ -74,6 +91,21 @@ func (d *document) add(name string, value any) {
 	if err != nil && d.err == nil {
 		d.err = fmt.Errorf("%s: %w", name, err)
 	}
+	d.name(name)
+	d.Write(raw)
+}
+
+// addRaw adds a field that is JSON already; mostly in the form that it would be given.
+func (d *document) addRaw(name string, raw json.RawMessage) {
+	if !finished(raw) {
+		d.add(name, raw)
+		return
+	}
+	d.name(name)
+	d.Write(raw)
+}
+
+func (d *document) name(name string) {
 	separator := byte(',')
 	if d.Len() == 0 {
 		separator = '{'
@@ -82,7 +114,25 @@ func (d *document) add(name string, value any) {
 	d.WriteByte(separator)
 	d.Write(key)
 	d.WriteByte(':')
-	d.Write(raw)
+}
+
+// finished reports whether json.Marshal would leave a value as it is: without spaces, and with
+// its escapes.
+func finished(raw []byte) bool {
+	inString := false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case c == '"':
+			inString = !inString
+		case c == '\\':
+			i++
+		case c == '<', c == '>', c == '&', c == 0xe2: // the last may begin a separator of lines
+			return false
+		case !inString && blank(c):
+			return false
+		}
+	}
+	return len(raw) > 0 && !inString
 }
 
 func (d *document) end() ([]byte, error) {

@@ -135,3 +135,27 @@ func FuzzObject(f *testing.F) {
 		}
 	})
 }
+
+// FuzzMarshal: an object has the bytes that encoding/json would give it, however its raw JSON is written.
+func FuzzMarshal(f *testing.F) {
+	for _, raw := range []string{`{"a":1}`, `{"a": 1}`, `"<"`, `"\u003c"`, `" x "`, "\"\u2028\"", "\"€\"", `"a\"b "`, `["\\", 1]`, ` 1`, `1 `, "\"\xff\""} {
+		f.Add([]byte(raw))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if !json.Valid(raw) {
+			return
+		}
+		want, err := json.Marshal(map[string]json.RawMessage{"spec": raw})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := &Object{Spec: raw}
+		got, err := o.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != `{"metadata":{},`+string(want[1:]) {
+			t.Errorf("%q becomes %s", raw, got)
+		}
+	})
+}
