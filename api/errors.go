@@ -14,6 +14,8 @@ var (
 	ErrForbidden = errors.New("forbidden")
 	// ErrUnavailable: what keeps the objects can't be reached now. Nothing was changed; try again later.
 	ErrUnavailable = errors.New("the store can not be reached now")
+	// ErrBusy: more is waiting to be written than may wait. Nothing was changed; try again later.
+	ErrBusy = errors.New("too many writes are waiting; try again")
 	// ErrUnreadable: the object is there, but what is stored of it does not open. It can be deleted, and nothing else.
 	ErrUnreadable = errors.New("can not be read")
 	// ErrAhead: the caller asked for a revision that the store has not reached.

@@ -47,6 +47,8 @@ func sentinel(reason metav1.StatusReason, code int) error {
 		return api.ErrForbidden
 	case metav1.StatusReasonServiceUnavailable:
 		return api.ErrUnavailable
+	case metav1.StatusReasonTooManyRequests:
+		return api.ErrBusy
 	case metav1.StatusReasonTimeout:
 		return api.ErrAhead
 	case metav1.StatusReasonUnknown:
@@ -69,6 +71,8 @@ func byCode(code int) error {
 		return api.ErrForbidden
 	case http.StatusServiceUnavailable:
 		return api.ErrUnavailable
+	case http.StatusTooManyRequests:
+		return api.ErrBusy
 	}
 	return nil
 }

@@ -112,6 +112,8 @@ func statusError(err error, i *info) apierrors.APIStatus {
 		return unknownOutcome(i.verb)
 	case errors.Is(err, api.ErrUnavailable):
 		return unavailable(api.ErrUnavailable.Error())
+	case errors.Is(err, api.ErrBusy):
+		return apierrors.NewTooManyRequests(api.ErrBusy.Error(), 1)
 	case errors.Is(err, api.ErrUnreadable):
 		return apierrors.NewInternalError(err)
 	case errors.Is(err, errTooLarge):

@@ -56,6 +56,13 @@ func TestAStoreThatIsAwayAsksToTryAgain(t *testing.T) {
 	}
 	contains(t, "log", logged.String(), "level=ERROR", "10.1.2.3:5432")
 
+	busy := fmt.Errorf("write Widget a: %w", api.ErrBusy)
+	failing.failure.Store(&busy)
+	if got = h.post(widgets, widgetBody("a", 1)); got.header.Get("Retry-After") != "1" {
+		t.Errorf("Retry-After %q of a full queue", got.header.Get("Retry-After"))
+	}
+	h.refused(got, 429, metav1.StatusReasonTooManyRequests, api.ErrBusy.Error())
+
 	lost := fmt.Errorf("write Widget a: %w: %w", api.ErrUnknownOutcome, api.ErrUnavailable)
 	failing.failure.Store(&lost)
 	got = h.post(widgets, widgetBody("a", 1))

@@ -12,12 +12,6 @@ import (
 	"github.com/powernode/powernode/store"
 )
 
-// A batch is what was queued while the one before committed, up to these limits.
-const (
-	maxOps   = 128
-	maxBytes = 4 << 20
-)
-
 var (
 	errClosed = fmt.Errorf("the store is closed: %w", api.ErrUnavailable)
 	// errLost: the object was not in the state any more that the write started from.
@@ -60,8 +54,7 @@ type batcher struct {
 
 	committing sync.Mutex // held from sending a batch until it is in memory
 
-	mu    sync.Mutex
-	queue []*op
+	queue queue
 }
 
 func newBatcher(s *Store) *batcher {
@@ -70,6 +63,7 @@ func newBatcher(s *Store) *batcher {
 		link:  link{address: s.address, name: s.id + " writer"},
 
 		statements: statements(),
+		queue:      queue{most: s.config.queue},
 
 		wake: make(chan struct{}, 1),
 		done: make(chan struct{}),
@@ -121,15 +115,14 @@ func (b *batcher) do(ctx context.Context, o *op) (*api.Object, error) {
 
 // waiting is how many ops wait for the next batch.
 func (b *batcher) waiting() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return len(b.queue)
+	ops, _ := b.queue.waiting()
+	return ops
 }
 
 func (b *batcher) await(ctx context.Context, o *op) (*api.Object, error) {
-	b.mu.Lock()
-	b.queue = append(b.queue, o)
-	b.mu.Unlock()
+	if !b.queue.push(o) {
+		return nil, fmt.Errorf("%s: %w", o, api.ErrBusy)
+	}
 	select {
 	case b.wake <- struct{}{}:
 	default:
@@ -188,7 +181,7 @@ func (b *batcher) run(ctx context.Context) {
 		case <-b.wake:
 		}
 		for ctx.Err() == nil {
-			batch := b.take()
+			batch := b.queue.take()
 			if len(batch) == 0 {
 				break
 			}
@@ -203,31 +196,4 @@ func (b *batcher) run(ctx context.Context) {
 func (b *batcher) settle() {
 	b.committing.Lock()
 	defer b.committing.Unlock()
-}
-
-// take is the next batch. A second write of one object waits for the next one:
-// in the same it could only lose.
-func (b *batcher) take() []*op {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var batch, rest []*op
-	bytes, keys := 0, map[api.Key]bool{}
-	for i, o := range b.queue {
-		if len(batch) == maxOps || (len(batch) > 0 && bytes+o.size() > maxBytes) {
-			rest = append(rest, b.queue[i:]...)
-			break
-		}
-		if keys[o.key] && !o.alone() {
-			rest = append(rest, o)
-			continue
-		}
-		if !o.state.CompareAndSwap(queued, taken) {
-			continue
-		}
-		keys[o.key] = true
-		bytes += o.size()
-		batch = append(batch, o)
-	}
-	b.queue = rest
-	return batch
 }

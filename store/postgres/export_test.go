@@ -25,6 +25,18 @@ func (c Config) Lease(d time.Duration) Config {
 	return c
 }
 
+// Queue bounds the writes that wait.
+func (c Config) Queue(ops, bytes int) Config {
+	c.queue = limits{ops, bytes}
+	return c
+}
+
+// QueuedBytes is what the writes that wait hold.
+func (s *Store) QueuedBytes() int {
+	_, bytes := s.writer.queue.waiting()
+	return bytes
+}
+
 // Hear sets how long an address to listen at has to prove itself.
 func (c Config) Hear(d time.Duration) Config {
 	c.hearTime = d
@@ -33,6 +45,9 @@ func (c Config) Hear(d time.Duration) Config {
 
 // DirectDSN is what the store listens at.
 func (s *Store) DirectDSN() string { return s.config.ListenDSN }
+
+// Channel is what servers listen at.
+func (s *Store) Channel() string { return s.channel }
 
 // ID names the store's connections.
 func (s *Store) ID() string { return s.id }

@@ -94,6 +94,23 @@ func TestAMembershipThatEndsWhileABatchWaitsFencesItOff(t *testing.T) {
 	}
 }
 
+// A row of members that changes while a batch waits for its turn is still that of a member.
+func TestAMembershipThatChangesWhileABatchWaitsFencesNothingOff(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	s := open(t, dsn)
+	join(t, dsn, "m1")
+	release := locked(t, dsn, `SELECT v FROM counter FOR UPDATE`)
+	late := writing(func() (*api.Object, error) {
+		return s.Create(t.Context(), object("late"), store.Fenced("m1"))
+	})
+	eventually(t, "the batch waits for the counter", func() bool { return waits(t, dsn, s.ID()+" writer") })
+	pgtest.Exec(t, dsn, `UPDATE members SET name = 'other'`)
+	release()
+	if w := <-late; w.err != nil {
+		t.Fatal(w.err)
+	}
+}
+
 // Whoever ends a membership waits for a batch that has passed its fence: when the end is
 // committed, nothing of the member is on its way.
 func TestTheEndOfAMembershipWaitsForTheBatchInFlight(t *testing.T) {

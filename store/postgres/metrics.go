@@ -71,7 +71,7 @@ func (m *metrics) wrote(err error) {
 		result = "fenced"
 	case errors.Is(err, api.ErrUnknownOutcome):
 		result = "unknown"
-	case errors.Is(err, api.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, api.ErrUnavailable), errors.Is(err, api.ErrBusy), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		result = "unavailable"
 	}
 	m.writes.WithLabelValues(result).Inc()

@@ -47,6 +47,7 @@ type Config struct {
 	leaseTime time.Duration // of tasks
 	pulse     pulseTimes    // of members
 	hearTime  time.Duration // to hear something at ListenDSN
+	queue     limits        // writes that wait
 }
 
 // history says how many changes are kept in the database.
@@ -131,6 +132,9 @@ func (c Config) complete() Config {
 	}
 	if c.VersionsKept == 0 {
 		c.VersionsKept = 90 * 24 * time.Hour
+	}
+	if c.queue.ops == 0 {
+		c.queue = limits{ops: 20_000, bytes: 256 << 20}
 	}
 	if c.hearTime == 0 {
 		c.hearTime = 10 * time.Second
