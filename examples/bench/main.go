@@ -61,7 +61,7 @@ type bench struct {
 	watchers      int      // the largest crowd
 	objects, many int      // in lists, and where there are very many
 	passes        int      // objects that get a first pass
-	rows          []string // of the write table, all when empty
+	rows          []string // of writes and watches, all when empty
 }
 
 // run measures what the arguments ask for.
@@ -95,7 +95,7 @@ func (b *bench) parse(args []string) (only []string, err error) {
 		names = append(names, s.name)
 	}
 	list := flags.String("only", "", "tables to print, of "+strings.Join(names, ",")+"; all when empty")
-	rows := flags.String("rows", "", "rows of the write table, separated by commas, such as \"HTTP update\"; all when empty")
+	rows := flags.String("rows", "", "rows of the tables of writes and watches, separated by commas, such as \"HTTP update\"; all when empty")
 	seconds := flags.Float64("seconds", 1, "how long one measurement takes")
 	clients := flags.String("clients", "1,8,32,64", "how many clients write at once")
 	flags.IntVar(&b.watchers, "watchers", 1000, "how many watch at most")

@@ -30,16 +30,16 @@ type scene struct {
 
 func watchCases(largest int) []watchCase {
 	return []watchCase{
-		{"store, same server", 1, 200, target{}, storeScene(false)},
-		{"store, same server", 100, 200, target{p99: 100 * time.Microsecond}, storeScene(false)},
-		{"store, other server", 1, 200, target{p50: 300 * time.Microsecond, p99: 500 * time.Microsecond}, storeScene(true)},
-		{"store, other server", 100, 200, target{}, storeScene(true)},
-		{"HTTP, same server", 1, 200, target{}, httpScene(false)},
-		{"HTTP, same server", 100, 200, target{p50: 500 * time.Microsecond, p99: 5 * time.Millisecond}, httpScene(false)},
-		{"HTTP, same server", largest, 10, target{p50: 5 * time.Millisecond, p99: 25 * time.Millisecond}, httpScene(false)},
-		{"HTTP, other server", 1, 200, target{p50: time.Millisecond, p99: 10 * time.Millisecond}, httpScene(true)},
-		{"HTTP, other server", 100, 200, target{p50: time.Millisecond, p99: 10 * time.Millisecond}, httpScene(true)},
-		{"HTTP, other server", largest, 10, target{}, httpScene(true)},
+		{"store same server", 1, 200, target{}, storeScene(false)},
+		{"store same server", 100, 200, target{p99: 100 * time.Microsecond}, storeScene(false)},
+		{"store other server", 1, 200, target{p50: 300 * time.Microsecond, p99: 500 * time.Microsecond}, storeScene(true)},
+		{"store other server", 100, 200, target{}, storeScene(true)},
+		{"HTTP same server", 1, 200, target{}, httpScene(false)},
+		{"HTTP same server", 100, 200, target{p50: 500 * time.Microsecond, p99: 5 * time.Millisecond}, httpScene(false)},
+		{"HTTP same server", largest, 10, target{p50: 5 * time.Millisecond, p99: 25 * time.Millisecond}, httpScene(false)},
+		{"HTTP other server", 1, 200, target{p50: time.Millisecond, p99: 10 * time.Millisecond}, httpScene(true)},
+		{"HTTP other server", 100, 200, target{p50: time.Millisecond, p99: 10 * time.Millisecond}, httpScene(true)},
+		{"HTTP other server", largest, 10, target{}, httpScene(true)},
 	}
 }
 
@@ -52,6 +52,9 @@ func measureWatches(ctx context.Context, b *bench) error {
 	defer stage.close()
 	t := newTable("", "watchers", "writes/s", "events", "p50 ms", "p99 ms", "max ms", "CPU us an event: server", "client", "target", "")
 	for i, c := range watchCases(b.watchers) {
+		if !b.selects(c.name) {
+			continue
+		}
 		fmt.Fprintf(b.progress, "watch: %s, %d watchers\n", c.name, c.watchers)
 		m, err := b.measureWatch(ctx, stage.beside(), c, fmt.Sprint("watched-", i))
 		if err != nil {

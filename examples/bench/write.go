@@ -69,10 +69,11 @@ func measureWrites(ctx context.Context, b *bench) error {
 
 // selected are the writers that -rows names.
 func (b *bench) selected(writers []writer) []writer {
-	return slices.DeleteFunc(writers, func(w writer) bool {
-		return len(b.rows) > 0 && !slices.Contains(b.rows, w.name)
-	})
+	return slices.DeleteFunc(writers, func(w writer) bool { return !b.selects(w.name) })
 }
+
+// selects reports whether -rows names a row.
+func (b *bench) selects(row string) bool { return len(b.rows) == 0 || slices.Contains(b.rows, row) }
 
 func (b *bench) measureHalf(ctx context.Context, h half, results *writeResults) error {
 	stage, err := b.newStage(ctx)
