@@ -185,3 +185,27 @@ func TestTheHubTakesNoHole(t *testing.T) {
 		t.Fatal("the hub went back")
 	}
 }
+
+// Whoever gathers events knows when it has all that there is.
+func TestAnEventSaysWhetherTheNextIsThere(t *testing.T) {
+	hub := &store.Hub{}
+	for r := store.Revision(1); r <= 9; r++ {
+		app := "x"
+		if r > 7 {
+			app = "other" // which this watch does not select
+		}
+		hub.Apply(r-1, []store.Change{store.Change{Type: store.Added, New: object(fmt.Sprint("o", r), app)}.At(r)}, r)
+	}
+	var more []bool
+	for e, err := range hub.Watch(t.Context(), kind, 0, store.WatchOptions{Labels: labels.SelectorFromSet(labels.Set{"app": "x"}), Progress: time.Nanosecond}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if more = append(more, e.More); !e.More {
+			break
+		}
+	}
+	if want := []bool{true, true, true, true, true, true, false}; !slices.Equal(more, want) {
+		t.Errorf("%v, not %v", more, want)
+	}
+}

@@ -153,11 +153,13 @@ const (
 )
 
 // Event is one change. Object is the state after it (for Deleted the last
-// state, carrying the revision of the deletion); nil for a Bookmark.
+// state, carrying the revision of the deletion); nil for a Bookmark. More says that the
+// next event is there already: who gathers what it sends may go on gathering.
 type Event struct {
 	Type     EventType
 	Revision Revision
 	Object   *api.Object
+	More     bool
 }
 
 // Preconditions of a Delete; empty fields are not checked.

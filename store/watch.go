@@ -18,7 +18,7 @@ func (h *Hub) Watch(ctx context.Context, kind string, from Revision, opts WatchO
 	return func(yield func(Event, error) bool) {
 		h.count(+1)
 		defer h.count(-1)
-		w := watcher{hub: h, kind: kind, at: from, told: from, since: time.Now(), opts: opts}
+		w := watcher{hub: h, kind: kind, shelf: h.shelfOf(kind), at: from, told: from, since: time.Now(), opts: opts}
 		for ctx.Err() == nil {
 			more, bell, err := w.next(ctx)
 			if err != nil {
@@ -41,6 +41,7 @@ func (h *Hub) Watch(ctx context.Context, kind string, from Revision, opts WatchO
 type watcher struct {
 	hub   *Hub
 	kind  string
+	shelf *shelf
 	opts  WatchOptions
 	at    Revision  // all changes up to here were looked at
 	told  Revision  // the latest revision that was yielded
@@ -49,11 +50,10 @@ type watcher struct {
 
 // next is the changes to look at, and a bell to wait for when these are all.
 func (w *watcher) next(ctx context.Context) ([]Change, <-chan struct{}, error) {
-	s := w.shelf()
-	bell := s.bell.Next()
+	bell := w.shelf.bell.Next()
 	w.hub.mu.RLock()
-	changes, kept := s.after(w.at, page)
-	position, floor := w.hub.position, s.floor
+	changes, kept := w.shelf.after(w.at, page)
+	position, floor := w.hub.position, w.shelf.floor
 	w.hub.mu.RUnlock()
 	if !kept {
 		older, err := w.older(ctx, floor)
@@ -80,23 +80,33 @@ func (w *watcher) older(ctx context.Context, to Revision) ([]Change, error) {
 	return changes, nil
 }
 
-func (w *watcher) shelf() *shelf {
-	w.hub.mu.Lock()
-	defer w.hub.mu.Unlock()
-	return w.hub.shelf(w.kind)
+// shelfOf is the shelf of a kind, which stays the same one for the hub's life.
+func (h *Hub) shelfOf(kind string) *shelf {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.shelf(kind)
 }
 
 // tell yields what changes mean to this watch.
 func (w *watcher) tell(changes []Change, yield func(Event, error) bool) bool {
+	var held Event // until it is known whether another one follows
 	for _, c := range changes {
-		if e, ok := w.opts.event(c); ok {
-			w.told, w.since = e.Revision, time.Now()
-			if !yield(e, nil) {
-				return false
-			}
+		e, ok := w.opts.event(c)
+		if !ok {
+			continue
 		}
+		if held.More = true; held.Type != "" && !w.yield(held, yield) {
+			return false
+		}
+		held = e
 	}
-	return true
+	held.More = false
+	return held.Type == "" || w.yield(held, yield)
+}
+
+func (w *watcher) yield(e Event, yield func(Event, error) bool) bool {
+	w.told, w.since = e.Revision, time.Now()
+	return yield(e, nil)
 }
 
 // rest waits for the next change, and yields a bookmark when the store moves on
@@ -126,10 +136,9 @@ func (w *watcher) rest(ctx context.Context, bell <-chan struct{}, yield func(Eve
 // progress is the revision up to which this watch has told everything: the
 // hub's position, unless a change of the kind came in this moment.
 func (w *watcher) progress() Revision {
-	s := w.shelf()
 	w.hub.mu.RLock()
 	defer w.hub.mu.RUnlock()
-	if fresh, kept := s.after(w.at, 1); kept && len(fresh) == 0 {
+	if fresh, kept := w.shelf.after(w.at, 1); kept && len(fresh) == 0 {
 		w.at = max(w.at, w.hub.position)
 	}
 	return w.at
@@ -150,15 +159,15 @@ func (o WatchOptions) event(c Change) (Event, bool) {
 	is := c.Type != Deleted && selects(o.Labels, o.Fields, c.New)
 	switch {
 	case was && is:
-		return Event{Modified, c.Revision, c.New}, true
+		return Event{Type: Modified, Revision: c.Revision, Object: c.New}, true
 	case is:
-		return Event{Added, c.Revision, c.New}, true
+		return Event{Type: Added, Revision: c.Revision, Object: c.New}, true
 	case was && c.Type == Deleted:
-		return Event{Deleted, c.Revision, c.New}, true
+		return Event{Type: Deleted, Revision: c.Revision, Object: c.New}, true
 	case was:
 		left := *c.Old
 		left.ResourceVersion = c.Revision.String()
-		return Event{Deleted, c.Revision, &left}, true
+		return Event{Type: Deleted, Revision: c.Revision, Object: &left}, true
 	}
 	return Event{}, false
 }

@@ -56,3 +56,27 @@ func TestAQuietStreamHasNoDeadline(t *testing.T) {
 		}
 	}
 }
+
+// Over HTTP/1 a deadline that is far enough away is left as it is: to set one costs as much as an event.
+func TestADeadlineIsSetOnceForManyEvents(t *testing.T) {
+	d := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+	l := &lines{to: echo.NewResponse(d, echo.New()), control: http.NewResponseController(d), stalled: time.Hour, keeps: true}
+	for range 50 {
+		if err := l.send([]byte("{}\n"), 1); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(d.set) != 1 || time.Until(d.set[0]) < l.stalled {
+		t.Errorf("for 50 events the deadlines %v were set", d.set)
+	}
+	l.until = time.Now().Add(l.stalled - time.Minute) // time passes
+	if err := l.send([]byte("{}\n"), 1); err != nil || time.Until(d.set[len(d.set)-1]) < l.stalled {
+		t.Errorf("a client has until %v for an event (%v)", d.set[len(d.set)-1], err)
+	}
+	if l.close(nil); !d.set[len(d.set)-1].IsZero() {
+		t.Error("the deadline stays on the connection")
+	}
+}

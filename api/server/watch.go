@@ -116,7 +116,10 @@ func (s *Server) follow(ctx context.Context, w *eventWriter, from store.Revision
 		default:
 			err = w.send(string(event.Type), event.Object, event.Revision)
 		}
-		if err != nil || w.wire.flush() != nil {
+		if err == nil && !event.More {
+			err = w.wire.flush()
+		}
+		if err != nil {
 			return
 		}
 	}

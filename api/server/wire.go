@@ -30,7 +30,7 @@ func (s *Server) wireOf(r *request, cancel func()) wire {
 	if isWebSocket(r.http) {
 		return &webSocket{r: r, cancel: cancel, beat: s.heartbeat(), stalled: s.limits.stalled}
 	}
-	l := &lines{to: r.echo.Response(), control: http.NewResponseController(r.echo.Response()), media: r.form.contentType(), stalled: s.limits.stalled}
+	l := &lines{to: r.echo.Response(), control: http.NewResponseController(r.echo.Response()), media: r.form.contentType(), stalled: s.limits.stalled, keeps: r.http.ProtoMajor == 1}
 	if r.form.media == mediaEvents {
 		return &sse{lines: l, beat: s.heartbeat()}
 	}
@@ -51,6 +51,10 @@ type lines struct {
 	control *http.ResponseController
 	media   string
 	stalled time.Duration
+	// keeps says that a deadline may stay while nothing is written. HTTP/2 resets a
+	// stream when its deadline is over, however long all has been read by then.
+	keeps bool
+	until time.Time // the deadline, if there is one
 }
 
 func (l *lines) open() error {
@@ -65,7 +69,7 @@ func (l *lines) open() error {
 func (l *lines) send(line []byte, _ store.Revision) error { return l.write(line) }
 
 func (l *lines) write(parts ...[]byte) error {
-	_ = l.control.SetWriteDeadline(time.Now().Add(l.stalled)) // not every writer has one
+	l.allow()
 	for _, part := range parts {
 		if _, err := l.to.Write(part); err != nil {
 			return err
@@ -74,18 +78,36 @@ func (l *lines) write(parts ...[]byte) error {
 	return nil
 }
 
+// allow gives the client its time to read what is written next. To set a deadline costs as much as
+// all else that is done for a watcher of an event but the write: one that is far enough away will do.
+func (l *lines) allow() {
+	now := time.Now()
+	if l.until.Sub(now) < l.stalled {
+		l.until = now.Add(2 * l.stalled)
+		if !l.keeps {
+			l.until = now.Add(l.stalled)
+		}
+		_ = l.control.SetWriteDeadline(l.until) // not every writer has one
+	}
+}
+
 func (l *lines) forget() error { return nil }
 
-// flush leaves no deadline: HTTP/2 resets a stream when its deadline is over, however long
-// all has been read by then.
 func (l *lines) flush() error {
 	err := l.control.Flush()
-	_ = l.control.SetWriteDeadline(time.Time{})
+	if !l.keeps {
+		l.release()
+	}
 	return err
 }
 
 // close leaves the connection as it was found, for the next request on it.
-func (l *lines) close(error) { _ = l.control.SetWriteDeadline(time.Time{}) }
+func (l *lines) close(error) { l.release() }
+
+func (l *lines) release() {
+	l.until = time.Time{}
+	_ = l.control.SetWriteDeadline(l.until)
+}
 
 // sse is server-sent events, for a browser's EventSource: its data is the same JSON as in a
 // watch. The id is the revision, which the browser sends as Last-Event-ID when it comes

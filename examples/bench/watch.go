@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"sync"
 	"time"
 )
 
@@ -121,94 +119,3 @@ func paced(ctx context.Context, writes, rate int, write func(context.Context, in
 	}
 	return answered, nil
 }
-
-// crowd is the watchers of a scene and what each saw.
-type crowd struct {
-	cancel  context.CancelFunc
-	running sync.WaitGroup
-
-	mu    sync.Mutex
-	saw   []map[int64]time.Time // by watcher, then by revision
-	fails []error
-}
-
-// gather starts watchers after a revision.
-func gather(ctx context.Context, watchers int, after int64, s *scene) (*crowd, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	c := &crowd{cancel: cancel}
-	for range watchers {
-		saw := map[int64]time.Time{}
-		run, err := s.watch(ctx, after, func(revision int64) {
-			now := time.Now()
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			saw[revision] = now
-		})
-		if err != nil {
-			c.leave()
-			return nil, err
-		}
-		c.saw = append(c.saw, saw)
-		c.running.Go(func() {
-			if err := run(); err != nil && ctx.Err() == nil {
-				c.mu.Lock()
-				defer c.mu.Unlock()
-				c.fails = append(c.fails, err)
-			}
-		})
-	}
-	return c, nil
-}
-
-// await returns when all watchers have seen a revision.
-func (c *crowd) await(ctx context.Context, revision int64) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	for {
-		seen, fails := c.seen(revision)
-		switch {
-		case len(fails) > 0:
-			return fails[0]
-		case seen == len(c.saw):
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%d of %d watchers saw revision %d: %w", seen, len(c.saw), revision, ctx.Err())
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-}
-
-func (c *crowd) seen(revision int64) (n int, fails []error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, saw := range c.saw {
-		if _, ok := saw[revision]; ok {
-			n++
-		}
-	}
-	return n, c.fails
-}
-
-// late is how long after the answer of its write each event came; 0 when it was faster than the answer.
-func (c *crowd) late(answered map[int64]time.Time) (all []time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, saw := range c.saw {
-		for revision, at := range saw {
-			if a, ok := answered[revision]; ok {
-				all = append(all, max(0, at.Sub(a)))
-			}
-		}
-	}
-	slices.Sort(all)
-	return all
-}
-
-func (c *crowd) leave() {
-	c.cancel()
-	c.running.Wait()
-}
-
-func revisionOf(version string) (int64, error) { return strconv.ParseInt(version, 10, 64) }
