@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -27,7 +28,7 @@ type encodings struct {
 type encodingKey struct {
 	obj   *api.Object
 	form  form
-	event string // "" for the object alone
+	event string // the type of an event; "" for the object alone
 }
 
 type encoding struct {
@@ -42,6 +43,9 @@ func (e *encodings) get(key encodingKey, encode func() ([]byte, error)) ([]byte,
 	entry := e.entry(key)
 	entry.once.Do(func() {
 		entry.data, entry.err = encode()
+		if spare := cap(entry.data) - len(entry.data); spare > len(entry.data)/8 {
+			entry.data = bytes.Clone(entry.data) // what is kept is kept for long
+		}
 		e.grow(entry)
 	})
 	return entry.data, entry.err

@@ -19,9 +19,12 @@ import (
 	"github.com/powernode/powernode/store"
 )
 
-// Bounds of what is kept of encoded objects, and of those that are served otherwise than stored.
+// Bounds of what is kept of encoded objects, of events, and of objects that are served otherwise than
+// stored. Twice that is held at most. Objects are for lists, which all of a kind are read for again and again;
+// an event is for those who watch now, and is copied from its object when somebody comes late.
 const (
-	encodedBytes   = 64 << 20
+	encodedBytes   = 24 << 20
+	eventBytes     = 4 << 20
 	convertedBytes = 32 << 20
 )
 
@@ -73,7 +76,8 @@ type Server struct {
 	current     atomic.Pointer[catalog]
 	typed       *typed
 	exchanged   store.Bell // rings when current is another one
-	encodings   encodings
+	encodings   encodings  // of objects
+	events      encodings
 	conversions conversions
 	streams     streams
 	limits      limits
@@ -99,7 +103,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Audit != nil {
 		cfg.Store = auditedStore{cfg.Store}
 	}
-	s := &Server{cfg: cfg, limits: newLimits(cfg.Limits), floods: newFloods(), encodings: encodings{budget: encodedBytes}, conversions: conversions{budget: convertedBytes}}
+	s := &Server{cfg: cfg, limits: newLimits(cfg.Limits), floods: newFloods(), encodings: encodings{budget: encodedBytes}, events: encodings{budget: eventBytes}, conversions: conversions{budget: convertedBytes}}
 	s.cfg.Store = settling{cfg.Store, s}
 	catalog, err := newCatalog(cfg.Kinds, nil)
 	if err != nil {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -42,22 +43,41 @@ func (s *Server) row(kind *schemas.Kind, f form, obj *api.Object, now time.Time)
 	return row, err
 }
 
-// sendTable writes objects as a table.
+// sendTable writes objects as a table, in pieces: of all rows at once there is only what goes out.
 func (s *Server) sendTable(r *request, code int, meta metav1.ListMeta, items []*api.Object) error {
-	t := newTable(r.form, meta, columns(r.kind))
+	head, err := json.Marshal(newTable(r.form, meta, columns(r.kind)))
+	if err != nil {
+		return fmt.Errorf("encode table: %w", err)
+	}
+	pieces := append(make([][]byte, 0, 3*len(items)+2), bytes.TrimSuffix(head, []byte("]}")))
 	now := time.Now()
-	for _, obj := range items {
+	for n, obj := range items {
 		row, err := s.row(r.kind, r.form, obj, now)
 		if err != nil {
 			return err
 		}
-		t.Rows = append(t.Rows, row)
+		if pieces, err = row.pieces(pieces, n > 0); err != nil {
+			return err
+		}
 	}
-	body, err := json.Marshal(t)
+	return respond(r.echo, r.form, code, append(pieces, []byte("]}\n"))...)
+}
+
+// pieces adds the encoded row to others; the object's bytes are shared.
+func (row tableRow) pieces(to [][]byte, follows bool) ([][]byte, error) {
+	cells, err := json.Marshal(row.Cells)
 	if err != nil {
-		return fmt.Errorf("encode table: %w", err)
+		return nil, fmt.Errorf("encode row: %w", err)
 	}
-	return respond(r.echo, r.form, code, body, []byte("\n"))
+	start := make([]byte, 0, len(cells)+24)
+	if follows {
+		start = append(start, ',')
+	}
+	start = append(append(start, `{"cells":`...), cells...)
+	if row.Object == nil {
+		return append(to, append(start, '}')), nil
+	}
+	return append(to, append(start, `,"object":`...), row.Object, []byte("}")), nil
 }
 
 // columns are a kind's columns as a table defines them.
