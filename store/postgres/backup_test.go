@@ -71,6 +71,12 @@ func all(t testing.TB, s store.Store, at store.Revision) map[string]string {
 // tasks and logs as they were, and the chain of the records goes on.
 func TestARestoreBringsEverythingBack(t *testing.T) {
 	config := sealing(pgtest.DSN(t), keyFile(t))
+	into := config
+	into.DSN = pgtest.DSN(t)
+	everythingComesBack(t, config, into)
+}
+
+func everythingComesBack(t *testing.T, config, into postgres.Config) {
 	s := openWith(t, config)
 	ctx, ok := t.Context(), must(t)
 	secretA := ok(s.Create(ctx, secret("a", "known-one")))
@@ -92,8 +98,6 @@ func TestARestoreBringsEverythingBack(t *testing.T) {
 		t.Fatal("the backup has a secret in it")
 	}
 
-	into := config
-	into.DSN = pgtest.DSN(t)
 	r := restored(t, into, file, false)
 	again := openWith(t, into)
 	if was, is := all(t, s, 0), all(t, again, 0); !reflect.DeepEqual(was, is) || len(is) != 2 {

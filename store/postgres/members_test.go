@@ -14,22 +14,26 @@ import (
 // brisk opens a store whose members are quickly taken for dead.
 func brisk(t *testing.T, dsn string) *postgres.Store {
 	t.Helper()
-	s, err := postgres.Open(t.Context(), postgres.Config{DSN: dsn}.Pulse(50*time.Millisecond, 500*time.Millisecond, 3*time.Second))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	return s
+	return openWith(t, briskly(postgres.Config{DSN: dsn}))
+}
+
+func briskly(c postgres.Config) postgres.Config {
+	return c.Pulse(50*time.Millisecond, 500*time.Millisecond, 3*time.Second)
 }
 
 func TestMembers(t *testing.T) {
+	members(t, func(t *testing.T) postgres.Config { return postgres.Config{DSN: pgtest.DSN(t)} })
+}
+
+// members proves the rules of members on stores of a configuration.
+func members(t *testing.T, config func(t *testing.T) postgres.Config) {
 	storetest.Members(t, func(t *testing.T, rule func(*testing.T, storetest.MembersWorld)) {
 		t.Parallel() // they mostly wait
-		dsn := pgtest.DSN(t)
+		brisk := briskly(config(t))
 		processes := map[string]*postgres.Store{}
 		rule(t, storetest.MembersWorld{
 			Process: func() (store.Store, store.Members) {
-				s := brisk(t, dsn)
+				s := openWith(t, brisk)
 				return s, noting{s.Members(), s, processes}
 			},
 			Silence: func(m store.Member) { processes[m.ID()].Muffle(true) },

@@ -12,15 +12,64 @@ import (
 	"github.com/powernode/powernode/store/storetest"
 )
 
+// behind is a store behind a pooler that lends out its sessions.
+func behind(t testing.TB) postgres.Config {
+	t.Helper()
+	pooled, direct := pgtest.Pooled(t)
+	return postgres.Config{DSN: pooled, ListenDSN: direct}
+}
+
 // openPooled opens a store behind a pooler that lends out its sessions.
 func openPooled(t testing.TB) *postgres.Store {
 	t.Helper()
-	pooled, direct := pgtest.Pooled(t)
-	return openWith(t, postgres.Config{DSN: pooled, ListenDSN: direct})
+	return openWith(t, behind(t))
 }
 
 func TestStoreBehindAPooler(t *testing.T) {
 	storetest.Store(t, func(t *testing.T) store.Store { return openPooled(t) })
+}
+
+func TestAuditBehindAPooler(t *testing.T) {
+	storetest.Audit(t, func(t *testing.T) store.Store { return openPooled(t) }, logOf)
+}
+
+func TestTasksBehindAPooler(t *testing.T) {
+	storetest.Tasks(t, lease, func(t *testing.T) store.Tasks { return openWith(t, behind(t).Lease(lease)).Tasks() })
+}
+
+func TestLogsBehindAPooler(t *testing.T) {
+	storetest.Logs(t, func(t *testing.T) store.Logs { return openPooled(t).Logs() })
+}
+
+func TestFencesBehindAPooler(t *testing.T) {
+	storetest.Fences(t, func(t *testing.T) (store.Store, func(string), func(string)) {
+		s := openPooled(t)
+		return s, func(m string) { join(t, s.DirectDSN(), m) }, func(m string) { leave(t, s.DirectDSN(), m) }
+	})
+}
+
+func TestMembersBehindAPooler(t *testing.T) {
+	members(t, func(t *testing.T) postgres.Config { return behind(t) })
+}
+
+// What manages a database works through the pooler as well: backups, restores, the rotation of keys.
+func TestToolsBehindAPooler(t *testing.T) {
+	file := keyFile(t)
+	config, into := behind(t), behind(t)
+	for _, c := range []*postgres.Config{&config, &into} {
+		sealed := sealing(c.DSN, file)
+		sealed.ListenDSN = c.ListenDSN
+		*c = sealed
+	}
+	everythingComesBack(t, config, into)
+	keys := openKeys(t, into)
+	if r, err := keys.Rotate(t.Context()); err != nil || len(r.Bad) != 0 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	status, err := postgres.ReadStatus(t.Context(), into.DSN)
+	if err != nil || status.Step != status.Newest {
+		t.Fatalf("%+v, %v", status, err)
+	}
 }
 
 // Without an address that leads around the pooler a store would hear nothing, and is not opened.
