@@ -5,21 +5,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 )
 
-// childAt names the child of this process that has the other end of a connection from a loopback address.
-func childAt(remote string) string {
-	_, text, err := net.SplitHostPort(remote)
-	if err != nil {
-		return err.Error()
-	}
-	port, err := strconv.Atoi(text)
-	if err != nil {
-		return err.Error()
-	}
-	inode := inodeOf(port)
+// childAt names the child of this process that has the other end of a loopback connection.
+func childAt(c net.Conn) string {
+	there, here := c.RemoteAddr().(*net.TCPAddr), c.LocalAddr().(*net.TCPAddr)
+	inode := inodeOf(there.Port, here.Port)
 	for _, pid := range children() {
 		links, _ := filepath.Glob("/proc/" + pid + "/fd/*")
 		for _, link := range links {
@@ -28,7 +20,7 @@ func childAt(remote string) string {
 			}
 		}
 	}
-	return "somebody at " + remote
+	return "somebody at " + there.String()
 }
 
 // children are the processes that this one has started.
@@ -41,17 +33,20 @@ func children() (pids []string) {
 	return pids
 }
 
-// inodeOf is the socket that is bound to a local port and connected.
-func inodeOf(port int) string {
+// inodeOf is the socket that is connected from one loopback port to another. The first alone
+// does not tell: a port may be used for several connections to different ones.
+func inodeOf(from, to int) string {
 	data, err := os.ReadFile("/proc/net/tcp")
 	if err != nil {
 		return ""
 	}
-	local := fmt.Sprintf("0100007F:%04X", port)
 	for line := range strings.Lines(string(data)) {
-		if f := strings.Fields(line); len(f) > 9 && f[1] == local && f[9] != "0" {
+		f := strings.Fields(line)
+		if len(f) > 9 && f[1] == loopback(from) && f[2] == loopback(to) && f[9] != "0" {
 			return f[9]
 		}
 	}
 	return ""
 }
+
+func loopback(port int) string { return fmt.Sprintf("0100007F:%04X", port) }

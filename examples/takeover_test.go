@@ -28,7 +28,7 @@ const sharedHosts = 24
 // startShared starts servers and hosts.
 func startShared(t *testing.T, servers int) *shared {
 	w := &shared{cluster: startCluster(t, servers), frozen: map[string]time.Time{}}
-	w.engines.Who, w.engines.Slow = childAt, 10*time.Millisecond
+	w.engines.Who = childAt
 	w.endpoints = w.engines.Start(sharedHosts)
 	t.Cleanup(w.engines.Close)
 	w.change(0)
@@ -92,34 +92,94 @@ func (w *shared) excused(who string, at time.Time) bool {
 	return ok && at.Before(since.Add(10*time.Second))
 }
 
-// Controllers on several servers: whoever is killed, frozen or stopped is replaced, nothing is
-// worked on by two at a time, and all that was wished comes true.
-func TestUnderFaultsControllersTakeOver(t *testing.T) {
-	w := startShared(t, 3)
-	w.settles("all hosts are connected", 0)
-
-	// One dies and one stands still at the same time: the third does it all.
-	w.servers[1].kill()
-	w.signal(w.servers[2], syscall.SIGSTOP)
-	frozen := fmt.Sprint("process ", w.servers[2].cmd.Process.Pid)
-	defer w.signal(w.servers[2], syscall.SIGCONT)
+// atWork has every server ask slow engines, and returns when the ones that are given do.
+func (w *shared) atWork(servers ...int) {
+	w.t.Helper()
+	w.engines.Slow(12 * time.Second) // longer than it takes to be taken for dead
 	w.change(0)
-	w.settles("one of three servers does it all", 0)
-	w.mu.Lock()
-	w.frozen[frozen] = time.Now()
-	w.mu.Unlock()
-	w.signal(w.servers[2], syscall.SIGCONT)
+	eventually(w.t, "all servers are at work", func() error {
+		for _, i := range servers {
+			if w.engines.Waiting(w.process(i)) == 0 {
+				return fmt.Errorf("server %d asks nothing", i)
+			}
+		}
+		return nil
+	})
+	w.engines.Slow(0)
+}
+
+// process names the present life of a server as the engines do.
+func (w *shared) process(i int) string { return fmt.Sprint("process ", w.servers[i].cmd.Process.Pid) }
+
+// freeze stops a server, and returns what has it go on.
+func (w *shared) freeze(i int) (thaw func()) {
+	w.t.Helper()
+	w.signal(w.servers[i], syscall.SIGSTOP)
+	thaw = sync.OnceFunc(func() {
+		w.mu.Lock()
+		w.frozen[w.process(i)] = time.Now()
+		w.mu.Unlock()
+		w.signal(w.servers[i], syscall.SIGCONT)
+	})
+	w.t.Cleanup(thaw)
+	return thaw
+}
+
+// owners makes objects that others belong to.
+func (w *shared) owners() {
+	w.t.Helper()
+	for i := range 4 {
+		name := fmt.Sprint("owner-", i)
+		w.servers[0].pnctl("create", "configmap", name)
+		uid := w.servers[0].get("configmap/"+name, ".metadata.uid")
+		w.servers[0].apply(fmt.Sprintf(dependents, name, uid))
+	}
+}
+
+const dependents = `
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: of-%[1]s
+  labels: {part: dependents}
+  ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: %[1]s, uid: %[2]s}]
+`
+
+// Controllers on several servers: whoever is killed, frozen, cut off or stopped is replaced,
+// nothing is worked on by two at a time, and all that was wished comes true.
+func TestUnderFaultsControllersTakeOver(t *testing.T) {
+	w := startShared(t, 4)
+	w.settles("all hosts are connected", 0)
+	w.owners()
+
+	// In the middle of their work one dies, one stands still, and one hears nothing any more: the
+	// last one does it all.
+	w.atWork(0, 1, 2, 3)
+	w.servers[1].kill()
+	thaw := w.freeze(2)
+	w.listen[3].Dark()
+	w.servers[0].pnctl("delete", "configmap", "owner-0", "owner-1", "owner-2", "owner-3")
+	w.change(0)
+	w.settles("one of four servers does it all", 0)
+	w.gone(0)
+	thaw()
+	w.listen[3].Light()
 	w.restart(1)
 	w.change(1)
-	w.settles("three servers do it again", 1)
+	w.settles("four servers do it again", 1)
 
-	// One leaves.
-	w.servers[0].stop()
-	w.change(1)
-	w.settles("the others take over from who leaves", 1)
-	w.restart(0)
-	w.change(0)
-	w.settles("who is back takes part", 0)
+	for began := time.Now(); ; {
+		w.servers[0].stop()
+		w.change(1)
+		w.settles("the others take over from who leaves", 1)
+		w.change(1)
+		w.restart(0)
+		w.change(0)
+		w.settles("who is back takes part", 0)
+		if time.Since(began) >= chaosTime(t) {
+			break
+		}
+	}
 
 	for _, p := range w.engines.Overlaps(w.excused) {
 		t.Error(p)
@@ -131,4 +191,16 @@ func TestUnderFaultsControllersTakeOver(t *testing.T) {
 		return nil
 	})
 	t.Logf("asked: %v", w.engines.Asked())
+}
+
+// gone waits until what belonged to the owners has gone with them.
+func (w *shared) gone(by int) {
+	w.t.Helper()
+	eventually(w.t, "what belonged to others goes with them", func() error {
+		out, err := w.servers[by].try("pnctl", "get", "configmap", "-l", "part=dependents", "-o", "name")
+		if err == nil && strings.Contains(out, "configmap/") {
+			err = fmt.Errorf("left: %s", out)
+		}
+		return err
+	})
 }

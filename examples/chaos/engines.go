@@ -15,11 +15,11 @@ import (
 // what the controller of a DockerHost does in each pass, and when.
 type Engines struct {
 	// Who names the process that a connection comes from.
-	Who func(remote string) string
-	// Slow is how long each answer takes, so that two who ask at once are seen.
-	Slow time.Duration
+	Who func(net.Conn) string
 
 	mu      sync.Mutex
+	slow    time.Duration
+	open    map[string]int // questions that wait for their answer, by who asks
 	all     []*httptest.Server
 	asked   []asking
 	streams map[int]map[string]int // by engine: who follows its events, over how many connections
@@ -27,20 +27,41 @@ type Engines struct {
 
 // asking is one question for facts.
 type asking struct {
-	engine   int
-	who      string
-	from, to time.Time
+	engine    int
+	what, who string
+	from, to  time.Time
+}
+
+func (a asking) String() string {
+	return fmt.Sprintf("%s by %s from %s to %s", a.what, a.who, a.from.Format("05.000"), a.to.Format("05.000"))
 }
 
 type whoKey struct{}
 
+// quick is how long an answer takes, so that two who ask at once are seen.
+const quick = 10 * time.Millisecond
+
+// Slow makes the answers to questions from now on take longer; 0 is as before. Who goes away meanwhile has none.
+func (e *Engines) Slow(d time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.slow = max(d, quick)
+}
+
+// Waiting is how many questions of a process wait for their answer.
+func (e *Engines) Waiting(who string) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.open[who]
+}
+
 // Start starts engines on loopback, and returns their endpoints. Close must be called.
 func (e *Engines) Start(n int) (endpoints []string) {
-	e.streams = map[int]map[string]int{}
+	e.slow, e.open, e.streams = quick, map[string]int{}, map[int]map[string]int{}
 	for i := range n {
 		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.serve(i, w, r) }))
 		s.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, whoKey{}, e.Who(c.RemoteAddr().String()))
+			return context.WithValue(ctx, whoKey{}, e.Who(c))
 		}
 		s.Start()
 		e.all = append(e.all, s)
@@ -66,23 +87,31 @@ func (e *Engines) serve(engine int, w http.ResponseWriter, r *http.Request) {
 	case strings.HasSuffix(path, "/events"):
 		e.stream(engine, who, w, r)
 	case strings.HasSuffix(path, "/info"):
-		e.ask(engine, who)
+		e.ask(r, engine, who)
 		fmt.Fprintf(w, `{"ID":"engine-%d","ServerVersion":"20.10.0","OSType":"linux","NCPU":2}`, engine)
 	case strings.HasSuffix(path, "/volumes"):
-		e.ask(engine, who)
+		e.ask(r, engine, who)
 		fmt.Fprint(w, `{"Volumes":[]}`)
 	default: // lists of images, networks, containers
-		e.ask(engine, who)
+		e.ask(r, engine, who)
 		fmt.Fprint(w, `[]`)
 	}
 }
 
-func (e *Engines) ask(engine int, who string) {
-	a := asking{engine: engine, who: who, from: time.Now()}
-	time.Sleep(e.Slow)
+func (e *Engines) ask(r *http.Request, engine int, who string) {
+	a := asking{engine: engine, what: r.URL.RequestURI(), who: who, from: time.Now()}
+	e.mu.Lock()
+	slow := e.slow
+	e.open[who]++
+	e.mu.Unlock()
+	select {
+	case <-time.After(slow):
+	case <-r.Context().Done():
+	}
 	a.to = time.Now()
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.open[who]--
 	e.asked = append(e.asked, a)
 }
 
@@ -116,7 +145,7 @@ func (e *Engines) Overlaps(excused func(who string, at time.Time) bool) []string
 				continue
 			}
 			if !excused(a.who, a.from) && !excused(b.who, b.from) {
-				p.add("engine %d is asked by %s and %s at once", a.engine, a.who, b.who)
+				p.add("engine %d is asked at once: %s, and %s", a.engine, b, a)
 			}
 		}
 	}
