@@ -71,7 +71,7 @@ func verdict(o outcome) (status metav1.ConditionStatus, reason, message string) 
 	if o.result.Waiting != "" {
 		return metav1.ConditionFalse, orDefault(o.result.Reason, "Waiting"), o.result.Waiting
 	}
-	return metav1.ConditionTrue, orDefault(o.result.Reason, "Reconciled"), ""
+	return metav1.ConditionTrue, orDefault(o.result.Reason, reconciled), ""
 }
 
 // withCommon puts the shared fields into a status, whatever else is in it. A

@@ -3,12 +3,15 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/store"
@@ -195,6 +198,37 @@ func TestAnInterruptionByTheServersEndIsNotTheObjectsFault(t *testing.T) {
 		<-ended
 		if obj, err = s.Get(t.Context(), obj.Key()); err != nil || len(obj.Status) != 0 {
 			t.Errorf("status %s, %v", obj.Status, err)
+		}
+	})
+}
+
+func TestAFloodOfNoticesDoesNotGrowWhatIsRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecorder(&memory.Store{}, slog.New(slog.DiscardHandler), newMetrics())
+		for i := range 300_000 {
+			about := thing(fmt.Sprint("a", i%50_000))
+			about.UID = types.UID(about.Name)
+			r.record("", about, Notice{Type: Normal, Reason: fmt.Sprint("R", i%7), Message: fmt.Sprint("m", i)})
+			if i%1000 == 0 {
+				time.Sleep(time.Minute)
+			}
+		}
+		if n := len(r.entries); n > eventsMost {
+			t.Errorf("%d notices wait", n)
+		}
+		if n := r.flood.objects.Len(); n > toldObjects {
+			t.Errorf("%d objects are remembered", n)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { r.run(ctx); close(ended) }()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		cancel()
+		<-ended
+		r.flush(t.Context(), time.Now())
+		if n := len(r.entries); n > 0 {
+			t.Errorf("%d notices are left at rest", n)
 		}
 	})
 }

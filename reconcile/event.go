@@ -25,20 +25,24 @@ const (
 	defaultNamespace  = "default"
 	eventMessageMost  = 1024 // bytes, as in Kubernetes
 	eventNameMost     = 253
+	reconciled        = "Reconciled" // the reason of Ready when there is no other
 	readyEventMessage = "The world matches the spec"
 )
 
-// turned tells the owner that Ready has another reason or message than before.
-func turned(before, now []metav1.Condition, failed bool) []Notice {
+// turned tells the owner that Ready has another status or reason than before, or another error. It has nothing to
+// say where the pass itself told something, or where an object is as wished from its first pass on.
+func turned(before, now []metav1.Condition, out outcome) []Notice {
 	ready, was := meta.FindStatusCondition(now, api.Ready), meta.FindStatusCondition(before, api.Ready)
-	if was != nil && was.Reason == ready.Reason && was.Message == ready.Message {
+	same := was != nil && was.Status == ready.Status && was.Reason == ready.Reason
+	switch {
+	case out.err != nil && same && was.Message == ready.Message:
+		return nil
+	case out.err != nil:
+		return []Notice{{Type: Warning, Reason: ready.Reason, Message: ready.Message}}
+	case same || len(out.notices) > 0 || was == nil && ready.Reason == reconciled:
 		return nil
 	}
-	n := Notice{Type: Normal, Reason: ready.Reason, Message: orDefault(ready.Message, readyEventMessage)}
-	if failed {
-		n.Type = Warning
-	}
-	return []Notice{n}
+	return []Notice{{Type: Normal, Reason: ready.Reason, Message: orDefault(ready.Message, readyEventMessage)}}
 }
 
 // eventName is the same for the same notice about the same object, so that a
@@ -49,14 +53,18 @@ func eventName(about *api.Object, n Notice) string {
 	return about.Name[:min(len(about.Name), eventNameMost-len(suffix))] + suffix
 }
 
+// eventKey is the key of the Event of a notice.
+func eventKey(about *api.Object, n Notice) api.Key {
+	return api.Key{Kind: eventKind, Namespace: orDefault(about.Namespace, defaultNamespace), Name: eventName(about, n)}
+}
+
 // newEvent is the Event of a notice that came once. Its times are finer than the seconds of
 // Kubernetes: kubectl reads them, and so can tell what came first.
-func newEvent(about *api.Object, n Notice, at time.Time) (*api.Object, error) {
-	namespace := orDefault(about.Namespace, defaultNamespace)
+func newEvent(about *api.Object, n Notice, key api.Key, at time.Time) (*api.Object, error) {
 	component := orDefault(n.Source, strings.ToLower(about.Kind)+"-controller")
 	event := &api.Object{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: eventKind},
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: eventName(about, n)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name},
 	}
 	return event, setFields(event, map[string]any{
 		"involvedObject": map[string]any{
@@ -75,16 +83,20 @@ func newEvent(about *api.Object, n Notice, at time.Time) (*api.Object, error) {
 	})
 }
 
-// counted is an event that came n more times, last at the given time.
-func counted(event *api.Object, n int, at time.Time) (*api.Object, error) {
+// counted is an event that came n more times, last at the given time, and then with the text if that is another each time.
+func counted(event *api.Object, n int, at time.Time, text string) (*api.Object, error) {
 	var count int
 	if raw := event.Rest["count"]; len(raw) > 0 {
 		if err := json.Unmarshal(raw, &count); err != nil {
 			return nil, fmt.Errorf("%s: count: %w", event.Key(), err)
 		}
 	}
+	fields := map[string]any{"count": count + n, "lastTimestamp": metav1.NewMicroTime(at)}
+	if text != "" {
+		fields["message"] = clip(text, eventMessageMost)
+	}
 	next := event.Clone()
-	return next, setFields(next, map[string]any{"count": count + n, "lastTimestamp": metav1.NewMicroTime(at)})
+	return next, setFields(next, fields)
 }
 
 // lastSeen is when an event came last, or was made if it does not say.

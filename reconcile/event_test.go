@@ -132,11 +132,11 @@ func TestEventsOfOneSecondTellWhichCameFirst(t *testing.T) {
 func TestOldEventsAreRemovedWhenNewOnesCome(t *testing.T) {
 	inFakeTime(t, func(t *testing.T) {
 		w := reconciletest.Settle(t, widgets(telling), newWidget("default/a", 1))
-		equal(t, "events", len(w.Events(widget, "default/a")), 2)
+		equal(t, "events", len(w.Events(widget, "default/a")), 1)
 		w.NoWrites(func() { w.Advance(2 * time.Hour) })
 		w.Apply(newWidget("default/b", 2))
 		equal(t, "old events", len(w.Events(widget, "default/a")), 0)
-		equal(t, "new events", len(w.Events(widget, "default/b")), 2)
+		equal(t, "new events", len(w.Events(widget, "default/b")), 1)
 	})
 }
 

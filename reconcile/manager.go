@@ -120,7 +120,7 @@ func (m *Manager) setUp() {
 		if e.log == nil {
 			e.log = slog.New(slog.DiscardHandler)
 		}
-		e.recorder = newRecorder(e.store, e.log)
+		e.recorder = newRecorder(e.store, e.log, e.metrics)
 		e.err = e.adopt(m.Kinds)
 		m.engine = e
 	})

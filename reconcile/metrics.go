@@ -9,6 +9,7 @@ type metrics struct {
 	passes   *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	waited   *prometheus.HistogramVec
+	untold   *prometheus.CounterVec
 
 	members   prometheus.Gauge
 	heard     prometheus.Gauge
@@ -44,6 +45,9 @@ func newMetrics() *metrics {
 			Name: "powernode_reconcile_queue_seconds", Help: "How long due objects waited for a worker.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 9),
 		}, []string{"kind"}),
+		untold: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "powernode_events_dropped_total", Help: "Notices that became no Event, by kind, as there were too many.",
+		}, []string{"kind"}),
 		members: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "powernode_members", Help: "Processes that share the work of the controllers; 0 when this one is none of them.",
 		}),
@@ -73,7 +77,7 @@ func (m *metrics) register(to prometheus.Registerer, e *engine) (withdraw func()
 	if to == nil {
 		return func() {}, nil
 	}
-	all := []prometheus.Collector{m.passes, m.duration, m.waited}
+	all := []prometheus.Collector{m.passes, m.duration, m.waited, m.untold}
 	if e.members != nil {
 		all = append(all, m.members, m.heard, m.handovers, m.fenced, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "powernode_member_slots", Help: "Slots of keys that this process works on, of 1024.",

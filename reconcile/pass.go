@@ -157,7 +157,7 @@ func (p *pass) storeStatus(ctx context.Context, obj *api.Object, out outcome) ([
 	if err := failpoint.Hit("status.after"); err != nil {
 		return out.notices, err
 	}
-	return append(out.notices, turned(stored.Conditions, common.Conditions, out.err != nil)...), nil
+	return append(out.notices, turned(stored.Conditions, common.Conditions, out)...), nil
 }
 
 // record tells the owner, fenced like all that the pass writes.

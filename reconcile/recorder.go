@@ -13,38 +13,46 @@ import (
 )
 
 const (
-	eventEvery  = 10 * time.Second // at most one write per notice in this time
+	eventEvery  = 10 * time.Second // the shortest time between two writes of one notice
+	eventRarely = 5 * time.Minute  // and the longest, while it comes again and again
+	eventsMost  = 10_000           // that wait to be written
 	eventKept   = time.Hour
 	eventPruned = 10 * time.Minute // how often old events are looked for, while new ones are written
 	eventFlush  = 5 * time.Second  // for what is left when the engine ends
 )
 
 // recorder keeps notices as Events: the same notice of the same object is one
-// Event that counts. It works beside the passes: what it can't write is tried again and logged,
+// Event that counts, the more rarely the longer it does. Floods of different ones are bounded. It works beside the passes: what it can't write is tried again and logged,
 // and no pass hears of it. It writes only when there is a new notice; old
 // events are pruned on such an occasion, so a world at rest stays unwritten.
 type recorder struct {
-	store store.Store
-	log   *slog.Logger
-	wake  chan struct{}
+	store   store.Store
+	log     *slog.Logger
+	metrics *metrics
+	wake    chan struct{}
 
 	mu      sync.Mutex
 	entries map[api.Key]*entry // by the key of the Event
+	flood   *flood
 	pruned  time.Time
 }
 
 // entry is one notice of one object.
 type entry struct {
 	event  *api.Object // as when it comes for the first time
+	text   string      // of the message, when it is another each time
 	member string      // whose pass told it last; fences the write
 	more   int         // how often since the last write
 	last   time.Time
-	next   time.Time // no write before
-	kept   bool      // it was written once
+	next   time.Time     // no write before
+	every  time.Duration // between the last writes
+	kept   bool          // it was written once
 }
 
-func newRecorder(s store.Store, log *slog.Logger) *recorder {
-	return &recorder{store: s, log: log, wake: make(chan struct{}, 1), entries: map[api.Key]*entry{}}
+func newRecorder(s store.Store, log *slog.Logger, m *metrics) *recorder {
+	return &recorder{
+		store: s, log: log, metrics: m, wake: make(chan struct{}, 1), entries: map[api.Key]*entry{}, flood: newFlood(),
+	}
 }
 
 // record takes notices about an object from a pass of a member, "" for none; it neither blocks nor fails.
@@ -61,17 +69,29 @@ func (r *recorder) record(member string, about *api.Object, notices ...Notice) {
 }
 
 func (r *recorder) add(member string, about *api.Object, n Notice, at time.Time) {
-	event, err := newEvent(about, n, at)
-	if err != nil {
-		r.log.Warn("an event could not be encoded", "object", about.Key().String(), "error", err)
-		return
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e := r.entries[event.Key()]
+	identity, combined := r.flood.combine(about, n, at)
+	key := eventKey(about, identity)
+	if combined {
+		n.Message = combinedText + n.Message
+	}
+	e := r.entries[key]
 	if e == nil {
+		if len(r.entries) >= eventsMost || !r.flood.admits(about, at) {
+			r.metrics.untold.WithLabelValues(about.Key().Kind).Inc()
+			return
+		}
+		event, err := newEvent(about, n, key, at)
+		if err != nil {
+			r.log.Warn("an event could not be encoded", "object", about.Key().String(), "error", err)
+			return
+		}
 		e = &entry{event: event}
-		r.entries[event.Key()] = e
+		r.entries[key] = e
+	}
+	if combined {
+		e.text = n.Message
 	}
 	e.member = member
 	e.more++
@@ -85,9 +105,19 @@ func (r *recorder) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), eventFlush)
 			defer cancel()
-			r.flush(last, time.Now().Add(eventEvery))
+			r.hurry()
+			r.flush(last, time.Now())
 			return
 		}
+	}
+}
+
+// hurry lets everything be written now.
+func (r *recorder) hurry() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.entries {
+		e.next = time.Time{}
 	}
 }
 
@@ -144,33 +174,35 @@ func (r *recorder) due(now time.Time) (due []*entry, wait time.Duration) {
 
 func (r *recorder) write(ctx context.Context, e *entry, now time.Time) {
 	r.mu.Lock()
-	event, more, last, kept, member := e.event, e.more, e.last, e.kept, e.member
-	e.next = now.Add(eventEvery)
+	e.every = min(max(2*e.every, eventEvery), eventRarely)
+	e.next = now.Add(e.every)
+	told := *e
 	r.mu.Unlock()
 	err := failpoint.Hit("event.before")
 	if err == nil {
-		err = failpoint.After("event.after", r.put(ctx, event, more, last, kept, store.Fenced(member)))
+		err = failpoint.After("event.after", r.put(ctx, told))
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case err == nil:
-		e.more -= more
+		e.more -= told.more
 		e.kept = true
 	case errors.Is(err, api.ErrNotFound), // somebody removed it: so be it
 		errors.Is(err, store.ErrFenced): // who works on the object now tells it
 		e.more = 0
 	default:
-		r.log.Warn("an event could not be written; it is tried again", "event", event.Key().String(), "error", err)
+		r.log.Warn("an event could not be written; it is tried again", "event", told.event.Key().String(), "error", err)
 	}
 }
 
 // put stores the event, or counts on with the one that is there.
-func (r *recorder) put(ctx context.Context, event *api.Object, more int, last time.Time, kept bool, fence store.WriteOption) error {
-	by := store.By("events")
-	there, err := r.store.Get(ctx, event.Key())
-	if errors.Is(err, api.ErrNotFound) && !kept {
-		if event, err = counted(event, more-1, last); err != nil {
+func (r *recorder) put(ctx context.Context, e entry) error {
+	by, fence := store.By("events"), store.Fenced(e.member)
+	there, err := r.store.Get(ctx, e.event.Key())
+	if errors.Is(err, api.ErrNotFound) && !e.kept {
+		event, err := counted(e.event, e.more-1, e.last, e.text)
+		if err != nil {
 			return err
 		}
 		_, err = r.store.Create(ctx, event, by, fence)
@@ -179,7 +211,7 @@ func (r *recorder) put(ctx context.Context, event *api.Object, more int, last ti
 	if err != nil {
 		return err
 	}
-	if there, err = counted(there, more, last); err != nil {
+	if there, err = counted(there, e.more, e.last, e.text); err != nil {
 		return err
 	}
 	_, err = r.store.Update(ctx, there, by, fence)
