@@ -41,19 +41,21 @@ func (f *fleet) make(n int) {
 }
 
 // resize is the owner's new wish.
-func (f *fleet) resize(i, size int) {
-	f.t.Helper()
+func (f *fleet) resize(i, size int) { resize(f.t, f.store, widgetKey(i), size) }
+
+func resize(t *testing.T, s store.Store, key api.Key, size int) {
+	t.Helper()
 	for {
-		live, err := f.store.Get(f.t.Context(), widgetKey(i))
+		live, err := s.Get(t.Context(), key)
 		if err != nil {
-			f.t.Fatal(err)
+			t.Fatal(err)
 		}
 		next := live.Clone()
 		next.Spec = fmt.Appendf(nil, `{"size":%d}`, size)
-		if _, err := f.store.Update(f.t.Context(), next); err == nil {
+		if _, err := s.Update(t.Context(), next); err == nil {
 			return
 		} else if !errors.Is(err, api.ErrConflict) {
-			f.t.Fatal(err)
+			t.Fatal(err)
 		}
 	}
 }

@@ -2,7 +2,7 @@
 // order of revisions, that anyone can read, change by compare-and-swap and
 // watch from a revision on without a gap.
 //
-// The contract is this file and the four beside it (Tasks, Logs, Blobs, Audit); its
+// The contract is this file and the five beside it (Tasks, Logs, Blobs, Audit, Members); its
 // rules are named one by one as tests in storetest, which run against
 // store/memory and store/postgres alike. The rules that do not depend on where
 // bytes lie (what a create fills in, when a generation moves, when an object with

@@ -12,6 +12,9 @@
 // soon as a NOTIFY says so, or within a second (follow.go, listen.go). A read that must
 // be the latest asks the counter and waits for the memory to come that far (fresh.go).
 //
+// Servers that run controllers are rows of members, and share slots among them (members.go). That
+// they live they say on the connection that listens (pulse.go), not in a row.
+//
 // Nothing is written while nothing changes. When the database goes away, writes
 // fail and say so, and everything reconnects by itself. The package refuses to know
 // what the objects mean.
