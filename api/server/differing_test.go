@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"math/rand"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"slices"
 	"testing"
@@ -30,7 +32,7 @@ func TestWhatDiffersIsAccountedForAsTheWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	random := rand.New(rand.NewSource(1))
-	r := &request{kind: kind}
+	r := &request{kind: kind, http: httptest.NewRequest("PUT", "/", nil)}
 	tracked := func(fields map[string]any, account []metav1.ManagedFieldsEntry) *tracked {
 		c := r.trackedObject(nil, fields)
 		if c.ManagedFields = account; account != nil {
@@ -38,30 +40,58 @@ func TestWhatDiffersIsAccountedForAsTheWhole(t *testing.T) {
 		}
 		return c
 	}
-	before, longest := map[string]any{}, 0
+	s := &Server{fieldSets: fieldSets{budget: 1000}}
+	before, longest, told := map[string]any{}, 0, 0
 	var account []metav1.ManagedFieldsEntry
-	for n := range 500 {
+	for n := range 1000 {
 		after := runtime.DeepCopyJSON(before)
 		after["spec"] = changedSpec(random, after["spec"])
-		name := []string{"ann", "bob", "cleo"}[random.Intn(3)]
+		name := []string{"ann", "bob", "cleo", ""}[random.Intn(4)]
+		if random.Intn(8) == 0 && account != nil {
+			account = appliedAlso(account, before)
+		}
 		whole, err := manager.Update(tracked(runtime.DeepCopyJSON(before), account), tracked(runtime.DeepCopyJSON(after), nil), name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		was, is := differing(before, after)
+		r.query = url.Values{"fieldManager": {name}}
+		same, ok := s.sameOwners(r, account, was, is)
 		part, err := manager.Update(tracked(was, account), tracked(is, nil), name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want, got := accountOf(t, whole), accountOf(t, part); want != got {
+		want := accountOf(t, ownersOf(t, whole))
+		if got := accountOf(t, ownersOf(t, part)); want != got {
 			t.Fatalf("write %d by %s: %v\nto %v\nis %s\nnot %s", n, name, before, after, got, want)
+		}
+		if ok {
+			told++
+			if got := accountOf(t, same); want != got {
+				t.Fatalf("write %d by %s: %v\nto %v\nis told to be %s\nnot %s", n, name, before, after, got, want)
+			}
 		}
 		before, account = after, ownersOf(t, whole)
 		longest = max(longest, len(account))
 	}
-	if longest < 3 {
-		t.Errorf("never more than %d managers owned fields", longest)
+	if longest < 3 || told < 50 {
+		t.Errorf("never more than %d managers owned fields, and %d accounts were told without them", longest, told)
 	}
+}
+
+// appliedAlso is an account by which somebody has applied the fields of the spec too.
+func appliedAlso(account []metav1.ManagedFieldsEntry, fields map[string]any) []metav1.ManagedFieldsEntry {
+	owned := map[string]any{}
+	if spec, ok := fields["spec"].(map[string]any); ok {
+		for name := range spec {
+			owned["f:"+name] = map[string]any{}
+		}
+	}
+	raw, _ := json.Marshal(map[string]any{"f:spec": owned})
+	account = slices.DeleteFunc(slices.Clone(account), func(e metav1.ManagedFieldsEntry) bool { return e.Operation == metav1.ManagedFieldsOperationApply })
+	return append(account, metav1.ManagedFieldsEntry{
+		Manager: "applier", Operation: metav1.ManagedFieldsOperationApply, APIVersion: "test.powernode.io/v1", FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(string(raw)),
+	})
 }
 
 func ownersOf(t *testing.T, obj runtime.Object) []metav1.ManagedFieldsEntry {
@@ -73,10 +103,10 @@ func ownersOf(t *testing.T, obj runtime.Object) []metav1.ManagedFieldsEntry {
 	return tracked.ManagedFields
 }
 
-// accountOf is the account of an object without its times.
-func accountOf(t *testing.T, obj runtime.Object) string {
+// accountOf is an account as text, without its times.
+func accountOf(t *testing.T, entries []metav1.ManagedFieldsEntry) string {
 	t.Helper()
-	entries := slices.Clone(ownersOf(t, obj))
+	entries = slices.Clone(entries)
 	for i := range entries {
 		entries[i].Time = nil
 	}

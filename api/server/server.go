@@ -79,6 +79,7 @@ type Server struct {
 	encodings   encodings  // of objects
 	events      encodings
 	conversions conversions
+	fieldSets   fieldSets
 	streams     streams
 	limits      limits
 	policy      *policy
@@ -103,7 +104,10 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Audit != nil {
 		cfg.Store = auditedStore{cfg.Store}
 	}
-	s := &Server{cfg: cfg, limits: newLimits(cfg.Limits), floods: newFloods(), encodings: encodings{budget: encodedBytes}, events: encodings{budget: eventBytes}, conversions: conversions{budget: convertedBytes}}
+	s := &Server{
+		cfg: cfg, limits: newLimits(cfg.Limits), floods: newFloods(), encodings: encodings{budget: encodedBytes},
+		events: encodings{budget: eventBytes}, conversions: conversions{budget: convertedBytes}, fieldSets: fieldSets{budget: fieldSetsBytes},
+	}
 	s.cfg.Store = settling{cfg.Store, s}
 	catalog, err := newCatalog(cfg.Kinds, nil)
 	if err != nil {

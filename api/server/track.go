@@ -55,6 +55,12 @@ func (s *Server) track(r *request, live, obj *api.Object, before map[string]any,
 		obj.ManagedFields = live.ManagedFields // as it would come out
 		return nil
 	}
+	if live != nil && (obj.ManagedFields == nil || slices.EqualFunc(live.ManagedFields, obj.ManagedFields, equalEntry)) {
+		if account, ok := s.sameOwners(r, live.ManagedFields, was, is); ok {
+			obj.ManagedFields = account
+			return nil
+		}
+	}
 	manager, err := r.fields.of(r.target.subresource)
 	if err != nil {
 		return err
@@ -120,6 +126,9 @@ func keepTimes(live, obj *api.Object) {
 	}
 }
 
+func equalEntry(a, b metav1.ManagedFieldsEntry) bool { return a.Time.Equal(b.Time) && sameEntry(a, b) }
+
+// sameEntry leaves the time out.
 func sameEntry(a, b metav1.ManagedFieldsEntry) bool {
 	fieldsA, fieldsB := a.FieldsV1, b.FieldsV1
 	a.Time, b.Time, a.FieldsV1, b.FieldsV1 = nil, nil, nil, nil
