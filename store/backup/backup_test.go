@@ -91,15 +91,18 @@ func TestABackupThatWasCutOffIsRefused(t *testing.T) {
 	}
 }
 
-// Whichever byte was changed, a backup is refused.
+// Whichever byte was changed, a backup is refused, and nothing that was changed comes out of it.
 func TestABackupThatWasChangedIsRefused(t *testing.T) {
-	file, _ := written(t)
+	file, rows := written(t)
 	for at := 0; at < len(file); at += 1 + at/5 {
 		bad := bytes.Clone(file)
 		bad[at] ^= 0x10
-		_, _, _, err := read(bytes.NewReader(bad))
+		_, _, got, err := read(bytes.NewReader(bad))
 		if !errors.Is(err, backup.ErrDamaged) && !errors.Is(err, backup.ErrNoBackup) {
 			t.Fatalf("byte %d changed: %v", at, err)
+		}
+		if !bytes.HasPrefix(rows, got) {
+			t.Fatalf("byte %d changed: rows came out that were never written", at)
 		}
 	}
 }

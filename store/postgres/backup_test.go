@@ -168,6 +168,9 @@ func checkLife(t *testing.T, s *postgres.Store, p *api.Object, r postgres.Restor
 	if err := s.Tasks().Offer(ctx, runner.Task{ID: "t2", Owner: p.Key(), OwnerUID: string(p.UID)}); err != nil {
 		t.Error(err)
 	}
+	if n := count(t, s.DSN(), `SELECT count(DISTINCT seq) FROM tasks`); n != 2 {
+		t.Errorf("a task was given the place of another")
+	}
 }
 
 // While servers write, a backup is the store as it was at the backup's revision, exactly.
@@ -251,8 +254,13 @@ func TestAWatchOfAnotherHistoryExpires(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if second := restored(t, config, file, true); second.Begins <= now || now <= first.Begins {
+	second := restored(t, config, file, true)
+	if second.Begins <= now || now <= first.Begins {
 		t.Fatalf("the first life began at %d and came to %d, the second began at %d", first.Begins, now, second.Begins)
+	}
+	// And once more, where nothing is known of the lives before.
+	if third := restored(t, postgres.Config{DSN: pgtest.DSN(t)}, file, false); third.Begins <= second.Begins+100 {
+		t.Fatalf("the second life began at %d, the third at %d", second.Begins, third.Begins)
 	}
 }
 
