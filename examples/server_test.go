@@ -37,13 +37,19 @@ func TestMain(m *testing.M) {
 // program builds one of our commands, once a test run, and returns its path.
 func program(t *testing.T, name string) string {
 	t.Helper()
-	path := filepath.Join(bin, name)
+	return programWith(t, name, "")
+}
+
+// programWith is program with a build tag. It is not built under the race detector, which would slow its many lives down.
+func programWith(t *testing.T, name, tag string) string {
+	t.Helper()
+	path := filepath.Join(bin, name+tag)
 	if _, err := os.Stat(path); err == nil {
 		return path
 	}
 	lookAtSources(t)
-	args := []string{"build", "-o", path}
-	if raceEnabled && name != "pnctl" { // whose many short lives would take most of the time
+	args := []string{"build", "-tags", tag, "-o", path}
+	if raceEnabled && name != "pnctl" && tag == "" { // whose many short lives would take most of the time
 		args = append(args, "-race")
 	}
 	out, err := exec.Command("go", append(args, "../cmd/"+name)...).CombinedOutput()
@@ -69,6 +75,8 @@ type server struct {
 	t     *testing.T
 	dir   string
 	flags []string
+	tag   string   // it is built with
+	env   []string // besides ours
 	cmd   *exec.Cmd
 	done  chan error
 }
@@ -81,14 +89,20 @@ func startServer(t *testing.T, flags ...string) *server {
 		t.Skip("needs PostgreSQL and Docker")
 	}
 	s := &server{t: t, dir: reachable(t), flags: flags}
+	s.ends()
+	s.start()
+	return s
+}
+
+// ends stops the server at the end of the test.
+func (s *server) ends() {
+	t := s.t
 	t.Cleanup(func() {
 		s.stop()
 		if t.Failed() {
 			t.Logf("pnserver said:\n%s", s.said(60))
 		}
 	})
-	s.start()
-	return s
 }
 
 // reachable is a temporary directory that PostgreSQL's own user can reach, so
@@ -106,20 +120,7 @@ func reachable(t *testing.T) string {
 
 func (s *server) start() {
 	s.t.Helper()
-	log, err := os.OpenFile(s.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer log.Close()
-	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--data-dir", s.dir, "--log-format", "json"}, s.flags...)
-	s.cmd = exec.Command(program(s.t, "pnserver"), args...)
-	s.cmd.Stderr = log
-	s.cmd.Env = append(os.Environ(), "DATABASE_URL=", "POISON=server-environment-must-not-leak")
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	s.done = make(chan error, 1)
-	go func(cmd *exec.Cmd, done chan error) { done <- cmd.Wait() }(s.cmd, s.done)
+	s.launch()
 	eventually(s.t, "pnserver is ready", func() error {
 		select {
 		case err := <-s.done:
@@ -130,6 +131,26 @@ func (s *server) start() {
 		_, err := s.try("pnctl", "get", "--raw", "/readyz")
 		return err
 	})
+}
+
+// launch starts the process and does not wait until it is ready.
+func (s *server) launch() {
+	s.t.Helper()
+	log, err := os.OpenFile(s.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer log.Close()
+	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--data-dir", s.dir, "--log-format", "json"}, s.flags...)
+	s.cmd = exec.Command(programWith(s.t, "pnserver", s.tag), args...)
+	s.cmd.Stderr = log
+	s.cmd.Env = append(os.Environ(), "DATABASE_URL=", "POISON=server-environment-must-not-leak")
+	s.cmd.Env = append(s.cmd.Env, s.env...)
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.done = make(chan error, 1)
+	go func(cmd *exec.Cmd, done chan error) { done <- cmd.Wait() }(s.cmd, s.done)
 }
 
 // kill is kill -9: nothing of the process gets to say goodbye.
