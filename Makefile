@@ -44,8 +44,8 @@ SOAK_TIME  ?= 1m
 
 soak: setup ## what takes long: the crash, outage and chaos tests, SOAK_COUNT times over, with chaos for SOAK_TIME
 	@mkdir -p $(STATE)/soak
-	POWERNODE_CHAOS_TIME=$(SOAK_TIME) $(GO) test -race -timeout 4h -count $(SOAK_COUNT) -artifacts -outputdir $(CURDIR)/$(STATE)/soak \
-	  -run 'Killed|Kill|Crash|Dies|Stop|Lost|Outage|Takeover|Held|Under' ./examples ./store/... ./controllers/... ./reconcile/...
+	POWERNODE_SOAK=1 POWERNODE_CHAOS_TIME=$(SOAK_TIME) $(GO) test -race -timeout 4h -count $(SOAK_COUNT) -artifacts -outputdir $(CURDIR)/$(STATE)/soak \
+	  -run 'Killed|Kill|Crash|Dies|Stop|Lost|Outage|Takeover|Held|Under|Failing|NothingIsWritten' ./examples ./store/... ./controllers/... ./reconcile/...
 
 bench: ## the Go benchmarks of single parts
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./store/... ./schemas/... ./api/...

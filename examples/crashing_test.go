@@ -23,6 +23,7 @@ type crashing struct {
 	base   string
 	bearer string
 	image  string
+	told   bool // to end
 	psql   func(query string) (string, error)
 }
 
@@ -90,7 +91,7 @@ func (c *crashing) died(at string) {
 	case <-time.After(deadline):
 		c.t.Fatalf("the server does not come to %s\n%s", at, c.said(30))
 	}
-	c.cmd = nil
+	c.cmd, c.told = nil, false
 	mark := c.points + "." + at + ".hit"
 	if _, err := os.Stat(mark); err != nil {
 		c.t.Fatalf("the server ended elsewhere than at %s: %v\n%s", at, err, c.said(40))
@@ -189,11 +190,7 @@ func (c *crashing) row(query string, args ...any) string {
 // ending waits for the end of a process that was told to end; false when it was not.
 func (c *crashing) ending() bool {
 	c.t.Helper()
-	if c.cmd == nil {
-		return true
-	}
-	code, _ := c.call("GET", "/readyz", "")
-	if code == http.StatusOK {
+	if !c.told {
 		return false
 	}
 	select {
@@ -201,6 +198,6 @@ func (c *crashing) ending() bool {
 	case <-time.After(deadline):
 		c.t.Fatal("the server does not end")
 	}
-	c.cmd = nil
+	c.cmd, c.told = nil, false
 	return true
 }

@@ -54,7 +54,7 @@ func creating(kind, collection, rest string, then func(c *crashing, name string)
 func (c *crashing) wholly(kind, name, verb string, writes int) {
 	c.t.Helper()
 	const query = `SELECT coalesce((SELECT rev FROM objects WHERE kind = '%[1]s' AND name = '%[2]s'), 0) =
-			coalesce((SELECT CASE op WHEN 'D' THEN 0 ELSE rev END FROM changes WHERE kind = '%[1]s' AND name = '%[2]s' ORDER BY rev DESC LIMIT 1), 0),
+			coalesce((SELECT CASE op WHEN 'D' THEN 0 ELSE rev END FROM changes AS c WHERE kind = '%[1]s' AND name = '%[2]s' ORDER BY c.rev DESC LIMIT 1), 0),
 		(SELECT count(*) FROM audit WHERE name = '%[2]s' AND verb = '%[3]s' AND code < 300),
 		(SELECT count(*) FROM (SELECT generation FROM versions WHERE kind = '%[1]s' AND name = '%[2]s' GROUP BY generation HAVING count(*) > 1) AS twice)`
 	if got, want := c.row(query, kind, name, verb), fmt.Sprintf("t|%d|0", writes); got != want {
@@ -179,7 +179,7 @@ func ran() scene {
 		again: func(c *crashing, name string) {
 			c.want("POST", runs, runOf(name), http.StatusCreated, http.StatusConflict)
 			c.becomes(path(runs, name), "success", "status", "phase")
-			if done := run(c.t, "cat "+c.dir+"/"+name+".done"); done != "once\n" {
+			if done := run(c.t, "cat "+c.dir+"/"+name+".done"); done != "once" {
 				c.t.Errorf("the step of %s was done: %q", name, done)
 			}
 		},
@@ -248,6 +248,7 @@ func begun() scene {
 func ended() scene {
 	return scene{
 		do: func(c *crashing, _ string) {
+			c.told = true
 			if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 				c.t.Error(err)
 			}
