@@ -126,6 +126,7 @@ func TestFailingOnceAtAnyPointNothingIsHalfDone(t *testing.T) {
 		t.Skip("long: make soak runs it")
 	}
 	c := startCrashing(t)
+	c.failing = true
 	errs := hitsOf(t, `Hit|After`)
 	for i, point := range crashPoints() {
 		if !slices.Contains(errs, point.at) {
