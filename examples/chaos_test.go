@@ -87,6 +87,7 @@ func TestUnderFaultsNoWatchLiesAndNoWriteIsLost(t *testing.T) {
 func (c *cluster) judge(load *chaos.Load, history *chaos.History, last int64) {
 	t := c.t
 	t.Helper()
+	c.remember("0")
 	if err := history.Read(t.Context(), c.nodes[0], last); err != nil {
 		t.Fatal(err)
 	}

@@ -188,18 +188,29 @@ func (c *cluster) severs(f chaos.Fault) {
 		return
 	case chaos.Muffle:
 		listen.Dark()
-	case chaos.Darken:
+	case chaos.Darken, chaos.Forget:
 		data.Dark()
 		listen.Dark()
 	case chaos.Lose:
 		data.Deaf()
 	}
 	time.Sleep(f.For)
-	if f.Sort == chaos.Lose {
+	switch f.Sort {
+	case chaos.Lose:
 		data.Cut()
+	case chaos.Forget:
+		c.remember(`(SELECT v FROM counter)`)
 	}
 	data.Light()
 	listen.Light()
+}
+
+// remember says from when on history may be asked for. What is before is still there, but for the servers.
+func (c *cluster) remember(from string) {
+	c.t.Helper()
+	if _, err := c.psql(`UPDATE history SET floor = ` + from); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 func (c *cluster) restart(i int) {

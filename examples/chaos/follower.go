@@ -37,6 +37,7 @@ type Follower struct {
 	position atomic.Int64
 	lives    []life
 	watches  int
+	expired  int
 	problems []string
 }
 
@@ -159,6 +160,7 @@ func (f *Follower) refused(what string, err error) {
 	case !errors.As(err, &code):
 		f.problem("%s: %v", what, err)
 	case code == http.StatusGone:
+		f.expired++
 		if len(f.lives) > 0 {
 			f.lives = append(f.lives, life{})
 		}

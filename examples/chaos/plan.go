@@ -18,6 +18,7 @@ const (
 	Cut     Sort = "cut all connections of a server to the database"
 	Darken  Sort = "let nothing through between a server and the database, then go on"
 	Lose    Sort = "keep the database's answers from a server, then cut all its connections"
+	Forget  Sort = "let nothing through to a server, and drop all history meanwhile"
 	Crash   Sort = "restart PostgreSQL in immediate mode"
 	Restart Sort = "kill -9 all servers at once, and start them again"
 )
@@ -35,7 +36,7 @@ func (f Fault) String() string { return fmt.Sprintf("%s (server %d, %s)", f.Sort
 
 // Sorts are all of them.
 func Sorts() []Sort {
-	return []Sort{Kill, Freeze, Deafen, Muffle, Cut, Darken, Lose, Crash, Restart}
+	return []Sort{Kill, Freeze, Deafen, Muffle, Cut, Darken, Lose, Forget, Crash, Restart}
 }
 
 // Plan is a row of rounds that each have every sort once, in an order that the seed decides.

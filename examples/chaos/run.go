@@ -121,9 +121,10 @@ func List(ctx context.Context, node *Node) ([]Object, error) {
 
 // Summary tells what a run was made of.
 func (l *Load) Summary(h *History) string {
-	events, bookmarks, watches, lists := 0, 0, 0, 0
+	events, bookmarks, watches, expired, lists := 0, 0, 0, 0, 0
 	for _, f := range l.Followers {
 		watches += f.watches
+		expired += f.expired
 		lists += len(f.lives)
 		for _, life := range f.lives {
 			for _, t := range life.told {
@@ -141,6 +142,6 @@ func (l *Load) Summary(h *History) string {
 			unknown++
 		}
 	}
-	return fmt.Sprintf("%d writes tried (%d with an unknown outcome), %d changes, %d objects; %d followers were told %d events and %d bookmarks in %d watches after %d starts",
-		len(l.Record.writes), unknown, len(h.changes), len(l.Record.objects), len(l.Followers), events, bookmarks, watches, lists)
+	return fmt.Sprintf("%d writes tried (%d with an unknown outcome), %d changes, %d objects; %d followers were told %d events and %d bookmarks in %d watches (%d of them expired) after %d starts",
+		len(l.Record.writes), unknown, len(h.changes), len(l.Record.objects), len(l.Followers), events, bookmarks, watches, expired, lists)
 }
