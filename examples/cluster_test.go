@@ -240,6 +240,8 @@ func (c *cluster) crash() {
 		_, err := c.psql("SELECT 1")
 		return err
 	})
-	c.held()
-	c.holdTransaction()
+	if c.held != nil { // it has ended with the rest
+		c.held()
+		c.holdTransaction()
+	}
 }
