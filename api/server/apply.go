@@ -70,7 +70,7 @@ func (r *request) applied(body []byte) (document, error) {
 
 // merged is the live object with what is applied, and the account of it.
 func (s *Server) merged(r *request, live *api.Object, wanted document, force bool) (document, error) {
-	present := &unstructured.Unstructured{Object: map[string]any{"apiVersion": r.kind.APIVersion(), "kind": r.kind.Kind}}
+	present := &accounted{Unstructured: &unstructured.Unstructured{Object: map[string]any{"apiVersion": r.kind.APIVersion(), "kind": r.kind.Kind}}}
 	if live != nil {
 		fields, err := r.fieldsOf(live)
 		if err != nil {
@@ -78,7 +78,7 @@ func (s *Server) merged(r *request, live *api.Object, wanted document, force boo
 		}
 		present.Object = fields
 		if managedfields.ValidateManagedFields(live.ManagedFields) == nil {
-			present.SetManagedFields(live.ManagedFields)
+			present.account = live.ManagedFields
 		}
 	}
 	manager, err := r.fields.of(r.target.subresource)
@@ -89,13 +89,11 @@ func (s *Server) merged(r *request, live *api.Object, wanted document, force boo
 	if err != nil {
 		return document{}, r.refuseApply(wanted, err)
 	}
-	object, ok := result.(*unstructured.Unstructured)
+	object, ok := result.(*accounted)
 	if !ok {
 		return document{}, fmt.Errorf("apply to %s: the result is a %T", r.key(), result)
 	}
-	doc := document{fields: object.Object, strict: wanted.strict, owned: true, owners: object.GetManagedFields()}
-	withoutAccount(doc.fields)
-	return doc, nil
+	return document{fields: object.Object, strict: wanted.strict, owned: true, owners: object.account}, nil
 }
 
 // refuseApply says what is wrong with a document that can't be merged: most often its form.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -108,14 +109,7 @@ func (sameForm) ConvertToVersion(in runtime.Object, to runtime.GroupVersioner) (
 	if version == gvk.GroupVersion() {
 		return in, nil
 	}
-	var fields map[string]any
-	switch in := in.(type) {
-	case *tracked:
-		fields = in.fields
-	case *unstructured.Unstructured:
-		fields = in.Object
-	}
-	out := &unstructured.Unstructured{Object: maps.Clone(fields)}
+	out := &unstructured.Unstructured{Object: maps.Clone(documentOf(in))}
 	out.SetGroupVersionKind(version.WithKind(gvk.Kind))
 	return out, nil
 }
@@ -130,13 +124,48 @@ func (sameForm) New(gvk schema.GroupVersionKind) (runtime.Object, error) {
 	return obj, nil
 }
 
-// trackedTypes reads tracked objects too.
+// accounted is a document that is merged, with the account of whose its fields are beside it: to have
+// that in the document it would be turned into one each time it is set.
+type accounted struct {
+	*unstructured.Unstructured
+	account []metav1.ManagedFieldsEntry
+}
+
+// GetManagedFields implements metav1.Object.
+func (a *accounted) GetManagedFields() []metav1.ManagedFieldsEntry { return a.account }
+
+// SetManagedFields implements metav1.Object.
+func (a *accounted) SetManagedFields(account []metav1.ManagedFieldsEntry) { a.account = account }
+
+// DeepCopyObject implements runtime.Object. Nobody changes the entries of an account.
+func (a *accounted) DeepCopyObject() runtime.Object { return &accounted{a.DeepCopy(), a.account} }
+
+// documentOf are the fields of any form in which the field managers see an object.
+func documentOf(obj runtime.Object) map[string]any {
+	switch o := obj.(type) {
+	case *tracked:
+		return o.fields
+	case *accounted:
+		return o.Object
+	case *unstructured.Unstructured:
+		return o.Object
+	}
+	return nil
+}
+
+// trackedTypes reads those forms, and gives what is merged a place for its account.
 type trackedTypes struct{ managedfields.TypeConverter }
 
 // ObjectToTyped implements managedfields.TypeConverter.
 func (t trackedTypes) ObjectToTyped(obj runtime.Object, opts ...smdtyped.ValidationOptions) (*smdtyped.TypedValue, error) {
-	if o, ok := obj.(*tracked); ok {
-		obj = &unstructured.Unstructured{Object: o.fields}
+	return t.TypeConverter.ObjectToTyped(&unstructured.Unstructured{Object: documentOf(obj)}, opts...)
+}
+
+// TypedToObject implements managedfields.TypeConverter.
+func (t trackedTypes) TypedToObject(value *smdtyped.TypedValue) (runtime.Object, error) {
+	obj, err := t.TypeConverter.TypedToObject(value)
+	if doc, ok := obj.(*unstructured.Unstructured); ok && err == nil {
+		return &accounted{Unstructured: doc}, nil
 	}
-	return t.TypeConverter.ObjectToTyped(obj, opts...)
+	return obj, err
 }
