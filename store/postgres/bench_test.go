@@ -14,18 +14,26 @@ import (
 	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/api/audit"
 	"github.com/powernode/powernode/store"
+	"github.com/powernode/powernode/store/postgres"
 	"github.com/powernode/powernode/store/postgres/pgtest"
 )
 
 // BenchmarkUpdate measures updates of 1 KiB objects, an object for each client, beside
 // the yardstick: a single-row UPDATE of the same size on a connection for each client.
-// Once they have no audit record, and once one with both states of the object.
+// Once they have no audit record, once one with both states of the object; once they are fenced, and once
+// they go through a pooler, where each batch is planned anew.
 // Compare those of one run, at the same number of clients.
 func BenchmarkUpdate(b *testing.B) {
 	for _, clients := range []int{1, 8, 32, 64} {
 		b.Run(fmt.Sprintf("raw/%d", clients), func(b *testing.B) { rawUpdates(b, clients) })
-		b.Run(fmt.Sprintf("store/%d", clients), func(b *testing.B) { storeUpdates(b, clients) })
-		b.Run(fmt.Sprintf("audited/%d", clients), func(b *testing.B) { storeUpdates(b, clients, store.Audited(fullRecord)) })
+		b.Run(fmt.Sprintf("store/%d", clients), func(b *testing.B) { storeUpdates(b, open(b, pgtest.DSN(b)), clients) })
+		b.Run(fmt.Sprintf("audited/%d", clients), func(b *testing.B) { storeUpdates(b, open(b, pgtest.DSN(b)), clients, store.Audited(fullRecord)) })
+		b.Run(fmt.Sprintf("fenced/%d", clients), func(b *testing.B) {
+			s := open(b, pgtest.DSN(b))
+			join(b, s.DSN(), "m1")
+			storeUpdates(b, s, clients, store.Fenced("m1"))
+		})
+		b.Run(fmt.Sprintf("pooled/%d", clients), func(b *testing.B) { storeUpdates(b, openPooled(b), clients) })
 	}
 }
 
@@ -80,8 +88,7 @@ func fullRecord(c store.Change) audit.Record {
 	}
 }
 
-func storeUpdates(b *testing.B, clients int, opts ...store.WriteOption) {
-	s := open(b, pgtest.DSN(b))
+func storeUpdates(b *testing.B, s *postgres.Store, clients int, opts ...store.WriteOption) {
 	objects := make([]*api.Object, clients)
 	for c := range objects {
 		objects[c] = must(b)(s.Create(b.Context(), object(fmt.Sprint("o", c))))

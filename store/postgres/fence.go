@@ -8,9 +8,9 @@ import "slices"
 // of the snapshot. Ops whose fence is gone are left out: they do nothing, and their revisions stay unused.
 const (
 	aliveSQL = `, alive AS MATERIALIZED (
-	SELECT m.id FROM members m, c WHERE m.id = ANY($%[1]d::text[]) FOR KEY SHARE OF m
+	SELECT m.id FROM members m, c WHERE m.id = ANY($%d::text[]) FOR KEY SHARE OF m
 )`
-	fenceSQL = ` WHERE ($%[1]d::text[])[t.ord] = '' OR ($%[1]d::text[])[t.ord] IN (SELECT id FROM alive)`
+	fenceSQL = ` WHERE t.fence = '' OR t.fence IN (SELECT id FROM alive)`
 )
 
 // fencesOf are the fences of a batch, op by op; nil when there are none.

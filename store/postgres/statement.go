@@ -13,8 +13,8 @@ WITH c AS (
 	opsSQL = `, ops AS MATERIALIZED (
 	SELECT c.base + t.ord AS rev, t.* FROM c, unnest(
 		$2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-		$7::bigint[], $8::bytea[], $9::bytea[], $10::bigint[], $11::text[]
-	) WITH ORDINALITY AS t (op, kind, ns, name, uid, expect, data, prev, generation, by, ord)`
+		$7::bigint[], $8::bytea[], $9::bytea[], $10::bigint[], $11::text[]%s
+	) WITH ORDINALITY AS t (op, kind, ns, name, uid, expect, data, prev, generation, by%s, ord)%s`
 	winSQL = `
 ), created AS (
 	INSERT INTO objects (kind, ns, name, uid, rev, data)
@@ -62,12 +62,13 @@ func statements() map[shape]string {
 		if s.audited {
 			records, arguments = auditSQL, auditedArguments
 		}
-		alive, fence, answer := "", "", ""
+		alive, ops, answer := "", fmt.Sprintf(opsSQL, "", "", ""), ""
 		if s.fenced {
-			alive, fence = fmt.Sprintf(aliveSQL, arguments+1), fmt.Sprintf(fenceSQL, arguments+1)
+			alive = fmt.Sprintf(aliveSQL, arguments+1)
+			ops = fmt.Sprintf(opsSQL, fmt.Sprintf(", $%d::text[]", arguments+1), ", fence", fenceSQL)
 			answer = `, ARRAY(SELECT id FROM alive)`
 		}
-		all[s] = counterSQL + alive + opsSQL + fence + winSQL + records + answerSQL + answer + endSQL
+		all[s] = counterSQL + alive + ops + winSQL + records + answerSQL + answer + endSQL
 	}
 	return all
 }
