@@ -32,6 +32,9 @@ func (b *batcher) commit(ctx context.Context, batch []*op) {
 		case errors.Is(err, errUnsent):
 			fail(batch, err)
 			return
+		case keptBack(err):
+			fail(batch, fmt.Errorf("%w: %w", errUnsent, err))
+			return
 		case !b.uncertain(err):
 			b.split(ctx, batch, err)
 			return

@@ -37,7 +37,7 @@ func (l *link) endFormer(ctx context.Context) error {
 func (l *link) get(ctx context.Context) (*pgx.Conn, error) {
 	// One that has rested may be dead without our knowing. Better to learn that before
 	// something is sent whose outcome would then be unknown.
-	if l.conn != nil && time.Since(l.used) > time.Second && l.conn.Ping(ctx) != nil {
+	if l.conn != nil && time.Since(l.used) > time.Second && ping(ctx, l.conn) != nil {
 		l.drop()
 	}
 	l.used = time.Now()
@@ -68,12 +68,16 @@ func (l *link) answers(ctx context.Context, conn *pgx.Conn) error {
 	if !l.pooled {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	if err := conn.Ping(ctx); err != nil {
+	if err := ping(ctx, conn); err != nil {
 		return fmt.Errorf("reach the database behind the pooler: %w", err)
 	}
 	return nil
+}
+
+func ping(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return conn.Ping(ctx)
 }
 
 // settingsSQL prepares a session, or a transaction, for our statements, whose shape is known: always by index, planned once.

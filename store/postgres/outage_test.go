@@ -120,6 +120,16 @@ func lostConnectionsLoseNothing(t *testing.T, config postgres.Config) {
 
 // While PostgreSQL is away writes and reads fail and say so; afterwards all goes on, watches included.
 func TestAStopOfPostgresIsSurvived(t *testing.T) {
+	aStopIsSurvived(t, func(dsn string) postgres.Config { return postgres.Config{DSN: dsn} })
+}
+
+func TestAStopOfPostgresBehindAPoolerIsSurvived(t *testing.T) {
+	aStopIsSurvived(t, func(dsn string) postgres.Config {
+		return postgres.Config{DSN: pgtest.Before(t, dsn), ListenDSN: dsn}
+	})
+}
+
+func aStopIsSurvived(t *testing.T, config func(dsn string) postgres.Config) {
 	if testing.Short() {
 		t.Skip("needs PostgreSQL")
 	}
@@ -128,7 +138,7 @@ func TestAStopOfPostgresIsSurvived(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := open(t, server.DSN())
+	s := openWith(t, config(server.DSN()))
 	ctx, ok := t.Context(), must(t)
 	a := ok(s.Create(ctx, object("a")))
 	events := make(chan store.Event)
@@ -149,7 +159,7 @@ func TestAStopOfPostgresIsSurvived(t *testing.T) {
 	if err := server.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	short, cancel := context.WithTimeout(ctx, long)
+	short, cancel := context.WithTimeout(ctx, 3*long)
 	defer cancel()
 	// The first may have been on its way when the connection broke.
 	if _, err := s.Create(short, object("b")); !errors.Is(err, api.ErrUnavailable) && !errors.Is(err, api.ErrUnknownOutcome) {

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -37,11 +38,17 @@ var pooler = sync.OnceValues(startBouncer)
 func Pooled(t testing.TB) (pooled, direct string) {
 	t.Helper()
 	direct = DSN(t)
+	return Before(t, direct), direct
+}
+
+// Before puts PgBouncer in transaction mode before a database.
+func Before(t testing.TB, direct string) (pooled string) {
+	t.Helper()
 	b, err := pooler()
 	if err != nil {
 		t.Fatalf("%v\nInstall what is missing: .ci/setup", err)
 	}
-	return b.add(t, direct, "transaction"), direct
+	return b.add(t, direct, "transaction")
 }
 
 // Sessions is Pooled in session mode.
@@ -62,23 +69,26 @@ func (b *bouncer) add(t testing.TB, direct, mode string) (dsn string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema := config.RuntimeParams["search_path"]
+	name := "db_" + strings.ReplaceAll(uuid.NewString(), "-", "")
 	sizes := map[string]int{"transaction": 3, "session": 30}
-	line := fmt.Sprintf("%s = host=%s port=%d dbname=%s user=%s pool_mode=%s pool_size=%d connect_query='SET search_path TO %[1]s'",
-		schema, config.Host, config.Port, config.Database, config.User, mode, sizes[mode])
+	line := fmt.Sprintf("%s = host=%s port=%d dbname=%s user=%s pool_mode=%s pool_size=%d",
+		name, config.Host, config.Port, config.Database, config.User, mode, sizes[mode])
+	if schema := config.RuntimeParams["search_path"]; schema != "" {
+		line += " connect_query='SET search_path TO " + schema + "'"
+	}
 	if config.Password != "" {
 		line += " password='" + strings.ReplaceAll(config.Password, "'", "''") + "'"
 	}
-	if err := b.configure(schema, line); err != nil {
+	if err := b.configure(name, line); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := b.configure(schema, ""); err != nil {
+		if err := b.configure(name, ""); err != nil {
 			t.Error(err)
 		}
 	})
 	query := url.Values{"host": {b.dir}, "port": {"6432"}, "user": {config.User}, "sslmode": {"disable"}}
-	dsn = "postgres:///" + schema + "?" + query.Encode()
+	dsn = "postgres:///" + name + "?" + query.Encode()
 	awaitAnswer(t, dsn)
 	return dsn
 }
@@ -130,7 +140,8 @@ unix_socket_dir = %[1]s
 auth_type = any
 max_client_conn = 500
 server_idle_timeout = 1
-query_wait_timeout = 60
+server_login_retry = 1
+query_wait_timeout = 10
 logfile = %[1]s/log
 `, b.dir)
 	next := filepath.Join(b.dir, "next.ini")
