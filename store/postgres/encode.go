@@ -1,8 +1,8 @@
 package postgres
 
 import (
-	"encoding/json"
 	"fmt"
+	"unique"
 
 	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/store"
@@ -28,11 +28,24 @@ func encode(o *api.Object) ([]byte, error) {
 // decode is the object that a stored document is at a revision.
 func decode(data []byte, at store.Revision) (*api.Object, error) {
 	o := new(api.Object)
-	if err := json.Unmarshal(data, o); err != nil {
+	if err := o.UnmarshalJSON(data); err != nil { // json.Unmarshal would look through it once more
 		return nil, fmt.Errorf("decode the object of revision %d: %w", at, err)
 	}
 	o.ResourceVersion = at.String()
+	share(o)
 	return o, nil
+}
+
+// share has the object use the same bytes as all others for words that are always the same.
+func share(o *api.Object) {
+	words := []*string{&o.Kind, &o.APIVersion, &o.Namespace}
+	for i := range o.ManagedFields {
+		f := &o.ManagedFields[i]
+		words = append(words, &f.Manager, &f.APIVersion, &f.FieldsType, (*string)(&f.Operation))
+	}
+	for _, word := range words {
+		*word = unique.Make(*word).Value()
+	}
 }
 
 // The operations as the log of changes names them.

@@ -14,7 +14,6 @@ import (
 	"github.com/powernode/powernode/api"
 	"github.com/powernode/powernode/api/failpoint"
 	"github.com/powernode/powernode/store"
-	"github.com/powernode/powernode/store/seal"
 )
 
 const (
@@ -233,66 +232,4 @@ func (s *Store) change(ctx context.Context, row changeRow, at store.Revision) (s
 		c.New.ResourceVersion = at.String()
 	}
 	return c, nil
-}
-
-// load reads all objects, with the counter of the same snapshot.
-func (s *Store) load(ctx context.Context) error {
-	began := time.Now()
-	var at store.Revision
-	var objects []*api.Object
-	var lost []*unreadable
-	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err := pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) error {
-		if err := tx.QueryRow(ctx, `SELECT v FROM counter`).Scan(&at); err != nil {
-			return err
-		}
-		rows, err := tx.Query(ctx, `SELECT kind, ns, name, uid, rev, data FROM objects`)
-		if err != nil {
-			return err
-		}
-		var row objectRow
-		_, err = pgx.ForEachRow(rows, row.fields(), func() error {
-			o, err := s.object(ctx, row)
-			var u *unreadable
-			if errors.As(err, &u) {
-				lost = append(lost, u)
-				return nil
-			}
-			objects = append(objects, o)
-			return err
-		})
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("read all objects: %w", err)
-	}
-	s.sealer.relist(lost)
-	s.hub.Load(objects, at)
-	s.follow.whole.Store(began.UnixNano())
-	return nil
-}
-
-// objectRow is a row of objects.
-type objectRow struct {
-	key  api.Key
-	uid  string
-	rev  store.Revision
-	data []byte
-}
-
-func (r *objectRow) fields() []any {
-	return []any{&r.key.Kind, &r.key.Namespace, &r.key.Name, &r.uid, &r.rev, &r.data}
-}
-
-// object is what a row says; the error is an *unreadable when the document does not open.
-func (s *Store) object(ctx context.Context, row objectRow) (*api.Object, error) {
-	o, err := s.sealer.decode(ctx, row.key, row.data, row.rev)
-	if err == nil && string(o.UID) != row.uid {
-		err = &unreadable{row.key, row.uid, row.rev, seal.ErrTampered}
-	}
-	var u *unreadable
-	if errors.As(err, &u) {
-		u.uid = row.uid
-	}
-	return o, err
 }
