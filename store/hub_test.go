@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -207,5 +208,25 @@ func TestAnEventSaysWhetherTheNextIsThere(t *testing.T) {
 	}
 	if want := []bool{true, true, true, true, true, true, false}; !slices.Equal(more, want) {
 		t.Errorf("%v, not %v", more, want)
+	}
+}
+
+// What is remembered is bounded by its size, too, whatever its number.
+func TestTheHubForgetsWhatTakesTooMuch(t *testing.T) {
+	const size, most = 10_000, 500_000
+	hub := &store.Hub{KeepBytes: most}
+	for r := store.Revision(1); r <= 200; r++ {
+		o := object("a", "")
+		o.Spec = json.RawMessage(`"` + strings.Repeat("x", size) + `"`)
+		hub.Apply(r-1, []store.Change{store.Change{Type: store.Modified, New: o}.At(r)}, r)
+	}
+	remembered := 0
+	for r := store.Revision(0); r < 200; r++ {
+		if _, err := hub.ViewAt(kind, r); err == nil {
+			remembered++
+		}
+	}
+	if remembered > most/size || remembered < most/size/2 {
+		t.Errorf("%d changes of %d bytes are remembered, where %d bytes may be", remembered, size, most)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"unique"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -23,12 +24,22 @@ type encodings struct {
 	mu         sync.Mutex
 	young, old map[encodingKey]*encoding
 	size       int // of young
+	made       int // so far
 }
 
 type encodingKey struct {
-	obj   *api.Object
+	obj  *api.Object
+	look unique.Handle[look] // of few, and as long as a pointer: there are as many keys as objects
+}
+
+// look is what an object or its event looks like.
+type look struct {
 	form  form
 	event string // the type of an event; "" for the object alone
+}
+
+func keyOf(obj *api.Object, f form, event string) encodingKey {
+	return encodingKey{obj, unique.Make(look{f, event})}
 }
 
 type encoding struct {
@@ -72,6 +83,7 @@ func (e *encodings) entry(key encodingKey) *encoding {
 func (e *encodings) grow(entry *encoding) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.made++
 	entry.size = len(entry.data)
 	if e.size += entry.size; e.size > e.budget {
 		e.young, e.old, e.size = nil, e.young, 0
@@ -80,7 +92,7 @@ func (e *encodings) grow(entry *encoding) {
 
 // object is the object by itself in a form: the whole of it or its metadata.
 func (s *Server) object(obj *api.Object, f form) ([]byte, error) {
-	key := encodingKey{obj: obj, form: form{as: f.as, version: f.version}}
+	key := keyOf(obj, form{as: f.as, version: f.version}, "")
 	if f.table() {
 		return nil, fmt.Errorf("%s: a table has no single object", obj.Key())
 	}

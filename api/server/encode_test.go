@@ -10,7 +10,7 @@ import (
 
 func TestWhatManyReadIsEncodedOnce(t *testing.T) {
 	e := encodings{budget: 1 << 20}
-	key := encodingKey{obj: &api.Object{}, event: "ADDED"}
+	key := keyOf(&api.Object{}, form{}, "ADDED")
 	var encoded atomic.Int32
 	var all sync.WaitGroup
 	for range 50 {
@@ -36,7 +36,7 @@ func TestEncodingsStayWithinTheirBudget(t *testing.T) {
 	again := 0
 	for range 500 {
 		for _, obj := range []*api.Object{{}, often} {
-			_, err := e.get(encodingKey{obj: obj}, func() ([]byte, error) {
+			_, err := e.get(keyOf(obj, form{}, ""), func() ([]byte, error) {
 				if obj == often {
 					again++
 				}

@@ -58,7 +58,7 @@ func (w *eventWriter) send(event string, obj *api.Object, at store.Revision) err
 	}
 	f := w.r.form
 	f.media = ""
-	line, err := w.s.events.get(encodingKey{obj: obj, form: f, event: event}, func() ([]byte, error) {
+	line, err := w.s.events.get(keyOf(obj, f, event), func() ([]byte, error) {
 		return w.encode(event, obj, nil)
 	})
 	if err != nil {
