@@ -393,3 +393,20 @@ func TestABackupOfAnOlderDatabase(t *testing.T) {
 		t.Fatalf("backed up: %v", err)
 	}
 }
+
+// Behind a pooler, which keeps no sessions, a backup is made and brought back like anywhere else.
+func TestBackupAndRestoreBehindAPooler(t *testing.T) {
+	config := behind(t)
+	s := openWith(t, config)
+	a := must(t)(s.Create(t.Context(), object("a")))
+	_, file := backUp(t, config.DSN)
+	must(t)(s.Update(t.Context(), changed(a, 1, nil)))
+	restored(t, config, file, true)
+	eventually(t, "the server has what was restored", func() bool {
+		o, err := s.Get(t.Context(), a.Key())
+		return err == nil && o.ResourceVersion == a.ResourceVersion
+	})
+	if status, err := postgres.ReadStatus(t.Context(), config.DSN); err != nil || status.Objects != 1 {
+		t.Fatalf("status %+v, %v", status, err)
+	}
+}
