@@ -302,3 +302,74 @@ func TestBackoffDoublesToFiveMinutesLessAFifthAtMost(t *testing.T) {
 		}
 	})
 }
+
+// placesOf is a key in each state that it can be asked for in.
+func placesOf(q *queue) map[string]api.Key {
+	keys := map[string]api.Key{}
+	for _, name := range []string{"running", "ready", "parked", "delayed"} {
+		keys[name] = key("a", name)
+		group, delay := "", time.Duration(0)
+		switch name {
+		case "running", "parked":
+			group = "g"
+		case "delayed":
+			delay = time.Hour
+		}
+		q.add(keys[name], group, delay)
+		if name == "running" {
+			q.get()
+		}
+	}
+	return keys
+}
+
+func TestAMillionHintsOfAKeyAreOnePassAndTakeNoMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(8)
+		for state, k := range placesOf(q) {
+			group := q.items[k].group
+			hint := func() { q.add(k, group, time.Hour) } // not sooner than it comes anyway
+			hint()
+			if n := testing.AllocsPerRun(250_000, hint); n != 0 {
+				t.Errorf("a hint of a key that is %s allocates %v times", state, n)
+			}
+		}
+		if len(q.items) != 4 || len(q.delayed) != 1 || q.depth() != 2 {
+			t.Errorf("%d keys, %d delayed, %d due", len(q.items), len(q.delayed), q.depth())
+		}
+		q.done(key("a", "running"))
+		passes := len(taken(t, q))
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		if passes += len(taken(t, q)); passes != 4 { // ready, parked, delayed, and once more the one that was running
+			t.Errorf("%d passes", passes)
+		}
+	})
+}
+
+// BenchmarkDuplicateHint is what it costs to ask again for a pass of a key that is in line.
+func BenchmarkDuplicateHint(b *testing.B) {
+	q := newQueue(8)
+	for i := range 100_000 {
+		q.add(key("a", fmt.Sprint(i)), "", 0)
+	}
+	k := key("a", "5")
+	b.ReportAllocs()
+	for b.Loop() {
+		q.add(k, "", 0)
+	}
+}
+
+// BenchmarkPassOfAGroup is what a turn costs when 10,000 others of the group wait.
+func BenchmarkPassOfAGroup(b *testing.B) {
+	q := newQueue(8)
+	for i := range 10_000 {
+		q.add(key("a", fmt.Sprint(i)), "g", 0)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		t, _ := q.get()
+		q.add(t.key, "g", 0)
+		q.done(t.key)
+	}
+}

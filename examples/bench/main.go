@@ -46,6 +46,7 @@ func sections() []section {
 		{"list", "Lists of 1 KiB objects", measureLists},
 		{"many", "Very many objects", measureMany},
 		{"passes", "Passes of controllers", measurePasses},
+		{"members", "Members that join, die and stall, in fake time", measureMembers},
 	}
 }
 
