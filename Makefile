@@ -28,6 +28,7 @@ run: setup build ## keep a server running on $(LISTEN), data in .powernode
 
 test: setup lint ## all tests, on real PostgreSQL, Docker, kubectl and git
 	$(GO) test -race -timeout 20m ./...
+	$(GO) test -tags failpoints ./api/failpoint
 
 test-short: ## the tests that need neither PostgreSQL nor Docker
 	$(GO) test -short ./...
