@@ -331,9 +331,8 @@ func TestADutyIsDoneByOneAndMovesOn(t *testing.T) {
 				return err
 			}}
 		}
-		var all []*process
 		for _, name := range []string{"one", "two", "three", "four"} {
-			all = append(all, f.start(name, duty))
+			f.start(name, duty)
 		}
 		who := func() *process {
 			f.mu.Lock()
