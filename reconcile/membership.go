@@ -72,13 +72,17 @@ func (m *membership) keep(ctx, passes context.Context, member store.Member) bool
 // hear has the work go on only while the member hears itself. It waits for nothing else, so that
 // work is paused in time.
 func (m *membership) hear(passes context.Context, member store.Member, stopped <-chan struct{}) {
-	for {
+	for before := false; ; {
 		heard, changed := member.Hearing()
 		if heard {
 			m.slots.resume(passes, member.ID())
 		} else {
 			m.slots.pause()
 		}
+		if before && !heard {
+			m.log.Warn("does not hear its own beats: controllers pause, as the others may take this process for dead", "member", member.ID())
+		}
+		before = heard
 		m.metrics.hears(heard)
 		select {
 		case <-changed:
