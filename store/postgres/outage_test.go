@@ -124,6 +124,7 @@ func TestAStopOfPostgresIsSurvived(t *testing.T) {
 }
 
 func TestAStopOfPostgresBehindAPoolerIsSurvived(t *testing.T) {
+	t.Parallel() // as the pooler takes its time to give up
 	aStopIsSurvived(t, func(dsn string) postgres.Config {
 		return postgres.Config{DSN: pgtest.Before(t, dsn), ListenDSN: dsn}
 	})

@@ -1,10 +1,13 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
 	"net/url"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/powernode/powernode/store"
 	"github.com/powernode/powernode/store/postgres"
@@ -110,4 +113,33 @@ func TestAPoolerThatKeepsSessionsIsTaken(t *testing.T) {
 	two := openWith(t, postgres.Config{DSN: direct, ListenDSN: sessions})
 	must(t)(two.Create(t.Context(), object("b")))
 	eventually(t, "both listen", func() bool { return s.Ready(t.Context()) == nil && two.Ready(t.Context()) == nil })
+}
+
+// Sessions that are lent are given back as they were: other programs have them next.
+func TestNothingIsLeftInSessionsOfAPooler(t *testing.T) {
+	config := behind(t)
+	s := openWith(t, config)
+	a := must(t)(s.Create(t.Context(), object("a")))
+	must(t)(s.Update(t.Context(), changed(a, 1, nil)))
+	const changedSettings = `SELECT count(*) FROM pg_settings WHERE source = 'session' AND name IN
+		('jit', 'enable_seqscan', 'enable_hashjoin', 'enable_mergejoin', 'plan_cache_mode')`
+	for range 3 { // as many as the pooler has
+		conn, err := pgx.Connect(t.Context(), config.DSN+"&default_query_exec_mode=exec")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.Background())
+		tx, err := conn.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var left int
+		if err := tx.QueryRow(t.Context(), changedSettings).Scan(&left); err != nil || left != 0 {
+			t.Fatalf("%d settings are left, %v", left, err)
+		}
+		var prepared int
+		if err := tx.QueryRow(t.Context(), `SELECT count(*) FROM pg_prepared_statements`).Scan(&prepared); err != nil || prepared != 0 {
+			t.Fatalf("%d prepared statements are left, %v", prepared, err)
+		}
+	}
 }
