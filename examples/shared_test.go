@@ -92,12 +92,12 @@ func (w *shared) excused(who string, at time.Time) bool {
 	return ok && at.Before(since.Add(10*time.Second))
 }
 
-// atWork has every server ask slow engines, and returns when the ones that are given do.
-func (w *shared) atWork(servers ...int) {
+// atWork has engines be slow and every host changed, and returns when the servers that are given ask some.
+func (w *shared) atWork(by int, slow time.Duration, servers ...int) {
 	w.t.Helper()
-	w.engines.Slow(12 * time.Second) // longer than it takes to be taken for dead
-	w.change(0)
-	eventually(w.t, "all servers are at work", func() error {
+	w.engines.Slow(slow)
+	w.change(by)
+	eventually(w.t, "servers are at work", func() error {
 		for _, i := range servers {
 			if w.engines.Waiting(w.process(i)) == 0 {
 				return fmt.Errorf("server %d asks nothing", i)
@@ -105,7 +105,6 @@ func (w *shared) atWork(servers ...int) {
 		}
 		return nil
 	})
-	w.engines.Slow(0)
 }
 
 // process names the present life of a server as the engines do.

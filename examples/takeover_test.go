@@ -18,7 +18,8 @@ func TestUnderFaultsControllersTakeOver(t *testing.T) {
 
 	// In the middle of their work one dies, one stands still, and one hears nothing any more: the
 	// last one does it all.
-	w.atWork(0, 1, 2, 3)
+	w.atWork(0, 12*time.Second, 0, 1, 2, 3) // longer than it takes to be taken for dead
+	w.engines.Slow(0)
 	w.servers[1].kill()
 	thaw := w.freeze(2)
 	w.listen[3].Dark()
@@ -47,13 +48,18 @@ func TestUnderFaultsControllersTakeOver(t *testing.T) {
 	t.Logf("asked: %v", w.engines.Asked())
 }
 
-// leaves has a server stop as it is asked to, and come back.
+// leaves has a server stop as it is asked to in the middle of its work, and come back in the
+// middle of that of the others.
 func (w *shared) leaves() {
 	w.t.Helper()
+	w.atWork(1, 500*time.Millisecond, 0)
 	w.servers[0].stop()
+	w.engines.Slow(0)
 	w.change(1)
 	w.settles("the others take over from who leaves", 1)
+	w.atWork(1, time.Second, 1, 2, 3)
 	w.restart(0)
+	w.engines.Slow(0)
 	w.change(0)
 	w.settles("who is back takes part", 0)
 }
