@@ -49,6 +49,36 @@ func (w *works) begin(t turn) {
 	w.longest[sortOf(t.key)] = max(w.longest[sortOf(t.key)], t.waited)
 }
 
+// waited is the longest wait of some sorts of keys since the last forget.
+func (w *works) waited(sorts ...string) (most time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, sort := range sorts {
+		most = max(most, w.longest[sort])
+	}
+	return most
+}
+
+// forget starts the longest waits and the most at once anew.
+func (w *works) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.longest, w.most = map[string]time.Duration{}, w.at
+}
+
+func (w *works) count(sort string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.passes[sort]
+}
+
+// atOnce is how many passes go on, and how many did at most.
+func (w *works) atOnce() (now, most int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.at, w.most
+}
+
 // inQueue runs test beside a queue that is worked on.
 func inQueue(t *testing.T, places int, takes func(api.Key) time.Duration, test func(*queue, *works)) {
 	synctest.Test(t, func(t *testing.T) {
@@ -98,11 +128,11 @@ func TestANamespaceOfPassesThatHangHoldsUpNoOther(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		keepAsking(q, 20*time.Minute, 7*time.Second, keysIn("good", "k", 5)...)
-		if most := w.longest["good/k"]; most > slowAfter {
+		if most := w.waited("good/k"); most > slowAfter {
 			t.Errorf("a key of another namespace waited %v", most)
 		}
-		if w.passes["good/k"] < 800 || w.passes["hung/k"] < 100 {
-			t.Errorf("passes %v: nothing was at work", w.passes)
+		if w.count("good/k") < 800 || w.count("hung/k") < 100 {
+			t.Errorf("only %d and %d passes: nothing was at work", w.count("good/k"), w.count("hung/k"))
 		}
 	})
 }
@@ -111,19 +141,19 @@ func TestPassesThatHangHoldUpNoOtherOfTheirNamespace(t *testing.T) {
 	inQueue(t, 8, hangs, func(q *queue, w *works) {
 		stuck := keysIn("good", "hung", 400)
 		keepAsking(q, 5*time.Minute, time.Second, append(stuck, key("good", "k"))...)
-		if most := w.longest["good/k"]; most > 400/8*slowAfter {
+		if most := w.waited("good/k"); most > 400/8*slowAfter {
 			t.Errorf("a key added together with 400 that hang for the first time waited %v", most)
 		}
-		w.longest = map[string]time.Duration{}
+		w.forget()
 		for i := range 600 {
 			q.add(key("good", fmt.Sprint("new", i)), "", 0)
 			keepAsking(q, time.Second, time.Second, append(stuck, key("good", "k"))...)
 		}
-		if most := max(w.longest["good/new"], w.longest["good/k"]); most > slowAfter {
+		if most := w.waited("good/new", "good/k"); most > slowAfter {
 			t.Errorf("a key waited %v for those that are known to hang", most)
 		}
-		if w.most > 8*slowPlaces+8*60 {
-			t.Errorf("%d passes at once", w.most)
+		if _, most := w.atOnce(); most > 8*slowPlaces+8*60 {
+			t.Errorf("%d passes at once", most)
 		}
 	})
 }
@@ -133,19 +163,19 @@ func TestSlowPassesOfANamespaceLeaveRoomForThoseOfOthers(t *testing.T) {
 	inQueue(t, 8, takes, func(q *queue, w *works) {
 		slow := append(keysIn("good", "k", 3), keysIn("fine", "k", 3)...)
 		keepAsking(q, time.Minute, 10*time.Second, slow...)
-		w.longest = map[string]time.Duration{}
+		w.forget()
 		all := append(slow, keysIn("hung", "k", 1000)...)
 		keepAsking(q, 10*time.Minute, 10*time.Second, all...)
-		w.most = 0
+		w.forget()
 		keepAsking(q, 10*time.Minute, 10*time.Second, all...)
-		if w.most > slowPlaces*8 {
-			t.Errorf("%d passes at once, when all keys are known to be slow", w.most)
+		if _, most := w.atOnce(); most > slowPlaces*8 {
+			t.Errorf("%d passes at once, when all keys are known to be slow", most)
 		}
-		if most := max(w.longest["good/k"], w.longest["fine/k"]); most > slowAfter {
+		if most := w.waited("good/k", "fine/k"); most > slowAfter {
 			t.Errorf("a slow key waited %v for those that hang", most)
 		}
-		if w.passes["good/k"] < 350 || w.passes["hung/k"] < 500 {
-			t.Errorf("passes %v: nothing was at work", w.passes)
+		if w.count("good/k") < 350 || w.count("hung/k") < 500 {
+			t.Errorf("only %d and %d passes: nothing was at work", w.count("good/k"), w.count("hung/k"))
 		}
 	})
 }
@@ -159,10 +189,10 @@ func TestHoweverManyNamespacesHangEachHasOnePass(t *testing.T) {
 			stuck = append(stuck, keysIn(fmt.Sprint("hung", i), "k", 2)...)
 		}
 		keepAsking(q, 10*time.Minute, 10*time.Second, stuck...)
-		w.longest = map[string]time.Duration{}
+		w.forget()
 		keepAsking(q, 10*time.Minute, 10*time.Second, append(stuck, key("good", "k"))...)
-		if most := w.longest["good/k"]; most > slowAfter || w.passes["good/k"] < 50 {
-			t.Errorf("a slow key waited %v for 40 namespaces that hang, and had %d passes", most, w.passes["good/k"])
+		if most := w.waited("good/k"); most > slowAfter || w.count("good/k") < 50 {
+			t.Errorf("a slow key waited %v for 40 namespaces that hang, and had %d passes", most, w.count("good/k"))
 		}
 	})
 }
@@ -171,11 +201,12 @@ func TestAKeyThatWasSlowDoesNotTakeAPlaceAgain(t *testing.T) {
 	inQueue(t, 8, hangs, func(q *queue, w *works) {
 		stuck := keysIn("hung", "k", 100)
 		keepAsking(q, 10*time.Minute, 10*time.Minute, stuck...) // then all are at rest
-		if len(q.items) != len(stuck) || w.at != 0 {
-			t.Errorf("%d keys are remembered, %d passes go on", len(q.items), w.at)
+		synctest.Wait()
+		if now, _ := w.atOnce(); len(q.items) != len(stuck) || now != 0 {
+			t.Errorf("%d keys are remembered, %d passes go on", len(q.items), now)
 		}
 		keepAsking(q, time.Second, time.Second, append(stuck, keysIn("good", "new", 8)...)...)
-		if most := w.longest["good/new"]; most > 0 {
+		if most := w.waited("good/new"); most > 0 {
 			t.Errorf("new keys waited %v although all places are free", most)
 		}
 	})
