@@ -65,7 +65,7 @@ func (m *Manager) Run(ctx context.Context) error {
 }
 
 // Hint asks for a pass of an object soon. It may be called at any time, for any
-// key; what is not known (yet) is ignored, as a new object gets a pass anyway.
+// key; what is not known (yet), or is another process's, is ignored: who comes to own an object passes it anyway.
 func (m *Manager) Hint(key api.Key) {
 	m.setUp()
 	if c := m.engine.controllers[key.Kind]; c != nil {
