@@ -133,7 +133,9 @@ func (b *bouncer) write() error {
 	for _, line := range b.databases {
 		s.WriteString(line + "\n")
 	}
+	// Without connect_query's search_path being undone, as DISCARD ALL would in session mode.
 	fmt.Fprintf(&s, `[pgbouncer]
+server_reset_query = UNLISTEN *; DEALLOCATE ALL; SELECT pg_advisory_unlock_all()
 listen_addr =
 listen_port = 6432
 unix_socket_dir = %[1]s
