@@ -15,6 +15,13 @@
 // Servers that run controllers are rows of members, and share slots among them (members.go). That
 // they live they say on the connection that listens (pulse.go), not in a row.
 //
+// A write can be fenced by a member (store.Fenced): its batch locks the member's row after the counter. A batch
+// whose outcome was lost is looked up, or abandoned on the counter's row, so that it can't happen later (resolve.go).
+//
+// No session of the database is relied on but that of the listener, which needs a direct address where
+// the other leads to a pooler that lends out its sessions (pooler.go). There a batch brings its settings with it and is
+// planned anew each time, as its statement has no name.
+//
 // Nothing is written while nothing changes. When the database goes away, writes
 // fail and say so, and everything reconnects by itself. The package refuses to know
 // what the objects mean.

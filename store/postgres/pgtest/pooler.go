@@ -24,9 +24,9 @@ import (
 // schema is a database of its own there: in transaction mode, which keeps no
 // sessions, with fewer of them than a store has connections.
 type bouncer struct {
-	dir, server string
-	process     *os.Process
-	pipe        io.Closer
+	dir     string
+	process *os.Process
+	pipe    io.Closer
 
 	mu        sync.Mutex
 	databases map[string]string // lines of the configuration
