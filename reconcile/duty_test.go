@@ -126,10 +126,10 @@ func TestAShardIsWorkedOnByOneMember(t *testing.T) {
 
 func TestRetriesBackOffOnWhateverMemberAndResetWithTheSpec(t *testing.T) {
 	inFakeTime(t, func(t *testing.T) {
-		var tries []time.Time
+		var tries counter
 		f := newFleet(t, func(p *process) []reconcile.Kind {
 			return widgets(funcs{reconcile: func(context.Context, *object) (reconcile.Result, error) {
-				tries = append(tries, time.Now())
+				tries.add()
 				return reconcile.Result{}, errors.New("no")
 			}})
 		})
@@ -138,15 +138,15 @@ func TestRetriesBackOffOnWhateverMemberAndResetWithTheSpec(t *testing.T) {
 		elapse(time.Hour)
 		f.start("two")
 		one.drain()
-		before := len(tries)
+		before := tries.n()
 		elapse(time.Hour)
-		if n := len(tries) - before; n < 12 || n > 30 {
+		if n := tries.n() - before; n < 12 || n > 30 {
 			t.Errorf("%d tries in an hour after the handover, as if there was no backoff or no cap", n)
 		}
-		before = len(tries)
+		before = tries.n()
 		f.resize(0, 2)
 		elapse(10 * time.Second)
-		if n := len(tries) - before; n < 3 {
+		if n := tries.n() - before; n < 3 {
 			t.Errorf("%d tries in the ten seconds after the spec changed", n)
 		}
 	})
