@@ -7,3 +7,13 @@ func (s *Server) Routes() (routes [][2]string) {
 	}
 	return routes
 }
+
+// Encoded is how many objects and how many events have been encoded so far.
+func (s *Server) Encoded() (objects, events int) {
+	made := func(e *encodings) int {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return e.made
+	}
+	return made(&s.encodings), made(&s.events)
+}
