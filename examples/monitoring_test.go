@@ -122,7 +122,8 @@ var (
 // Every metric that the dashboard and the alerts speak of is there on a server that works, with the labels that
 // they speak of, and Prometheus finds nothing to criticize.
 func TestTheDashboardAndTheAlertsSpeakOfWhatThereIs(t *testing.T) {
-	s := startServer(t, "--roles", "api,controllers")
+	beside := freeAddress(t)
+	s := startServer(t, "--roles", "api,controllers", "--metrics-listen", beside)
 	s.apply(configMap("a", "b"))
 	s.request("GET", "/api/v1/configmaps?watch=1&timeoutSeconds=1", s.token(), nil)
 	var scrape []byte
@@ -130,11 +131,16 @@ func TestTheDashboardAndTheAlertsSpeakOfWhatThereIs(t *testing.T) {
 	eventually(t, "all metrics are there", func() error {
 		scrape = s.scrape()
 		labels = labelsOf(scrape)
-		if len(labels["powernode_reconcile_total"]) == 0 || len(labels["powernode_api_watches"]) == 0 {
+		if !bytes.Contains(scrape, []byte("powernode_member_slots 1024")) || len(labels["powernode_reconcile_total"]) == 0 || len(labels["powernode_api_watches"]) == 0 {
 			return fmt.Errorf("there are only %d metrics", len(labels))
 		}
 		return nil
 	})
+	for path, want := range map[string]string{"/metrics": "powernode_member_slots 1024", "/readyz": "ok", "/api/v1/configmaps": "404"} {
+		if text := fetched(t, "http://"+beside+path); !strings.Contains(text, want) {
+			t.Errorf("%s beside the API says %.200s", path, text)
+		}
+	}
 	if out, err := promtool(t, scrape, "check", "metrics"); err != nil || out != "" {
 		t.Errorf("promtool check metrics: %v\n%s", err, out)
 	}
@@ -182,6 +188,21 @@ func checkExpression(t *testing.T, e string, there map[string]map[string]bool) {
 			}
 		}
 	}
+}
+
+// fetched is what a server says to anybody.
+func fetched(t *testing.T, url string) string {
+	t.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // scrape reads the metrics as Prometheus does, with a token that is good for nothing else.

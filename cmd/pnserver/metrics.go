@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net"
+	"net/http"
 	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/powernode/powernode/cmd/internal/build"
 )
@@ -47,4 +51,35 @@ func (p *process) watchDisk(dir string) {
 	}
 	gauge("powernode_private_database_disk_free_bytes", "Room left on the disk of the private PostgreSQL.", func(s syscall.Statfs_t) uint64 { return s.Bavail })
 	gauge("powernode_private_database_disk_size_bytes", "Size of the disk of the private PostgreSQL.", func(s syscall.Statfs_t) uint64 { return s.Blocks })
+}
+
+// metricsPart serves the metrics at an address of their own, and nothing else.
+func (p *process) metricsPart() (func(context.Context) error, error) {
+	listener, err := net.Listen("tcp", p.metrics)
+	if err != nil {
+		return nil, fmt.Errorf("--metrics-listen %s: %w", p.metrics, err)
+	}
+	p.onClose(func() { listener.Close() })
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if p.database != nil && p.database.Ready(r.Context()) != nil {
+			http.Error(w, "not ready", http.StatusServiceUnavailable) // why is in the log: here anybody may ask
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	s := p.httpServer(mux)
+	return func(ctx context.Context) error {
+		ended := make(chan error, 1)
+		go func() { ended <- s.Serve(listener) }()
+		select {
+		case err := <-ended:
+			return err
+		case <-ctx.Done():
+			err := s.Close()
+			<-ended
+			return err
+		}
+	}, nil
 }

@@ -29,6 +29,7 @@ type options struct {
 	databaseURL string
 	listenURL   string
 	migrate     bool
+	metrics     string
 	logging     logging.Options
 	roles       []string
 	tlsCert     string
@@ -77,6 +78,7 @@ kubectl take it with --kubeconfig.`,
 	f.StringVar(&o.databaseURL, "database-url", "", "PostgreSQL 15 or newer to use (default $DATABASE_URL, else a private server)")
 	f.StringVar(&o.listenURL, "database-listen-url", "", "direct address of the same database for LISTEN (default $DATABASE_LISTEN_URL), needed where --database-url is a pooler that keeps no sessions")
 	f.BoolVar(&o.migrate, "migrate", true, "bring the database's tables to this version; else a database that is not is refused, and pnserver db migrate does it")
+	f.StringVar(&o.metrics, "metrics-listen", "", "address to serve /metrics and /readyz at over plain HTTP, without a token: for processes without the role api, whose metrics are nowhere else")
 	o.logging.AddFlags(f)
 	f.StringSliceVar(&o.roles, "roles", []string{roleAPI, roleControllers, roleRunner}, "what this process does, separated by commas: api (serves clients), controllers (make the world match; the processes of a database share the work), runner (executes steps)")
 	f.StringVar(&o.tlsCert, "tls-cert", "", "certificate file (PEM) to serve HTTPS with")

@@ -48,6 +48,13 @@ func (p *process) parts() (parts []func(context.Context) error, err error) {
 			parts = append(parts, part)
 		}
 	}
+	if p.metrics != "" {
+		part, err := p.metricsPart()
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part)
+	}
 	if p.has(roleRunner) {
 		part, err := p.runner()
 		if err != nil {
