@@ -215,16 +215,18 @@ func TestNothingIsWrittenWhileNothingChanges(t *testing.T) {
 	must(t)(s.Create(ctx, object("a")))
 	idle(ctx, &group, s)
 	idle(ctx, &group, second)
-	const written = `SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint FROM pg_stat_all_tables
-		WHERE schemaname = current_schema()`
+	// Of every row that there is, who wrote it last and where it lies: unlike PostgreSQL's statistics this is never late.
+	const written = `SELECT hashtextextended(string_agg(query_to_xml(
+			format('SELECT count(*), sum(xmin::text::bigint), max(ctid) FROM %I', tablename), false, false, '')::text, '' ORDER BY tablename), 0)
+		FROM pg_tables WHERE schemaname = current_schema()`
 	before := settled(t, func() int64 { return count(t, dsn, written) })
 	time.Sleep(4 * time.Second) // several looks of everybody
 	if after := settled(t, func() int64 { return count(t, dsn, written) }); after != before {
-		t.Fatalf("%d rows were written", after-before)
+		t.Fatal("rows were written")
 	}
 	// The measure itself works.
 	must(t)(s.Create(ctx, object("b")))
-	eventually(t, "a write is counted", func() bool { return count(t, dsn, written) > before })
+	eventually(t, "a write is counted", func() bool { return count(t, dsn, written) != before })
 }
 
 // idle keeps everything waiting that can wait.
@@ -241,7 +243,7 @@ func idle(ctx context.Context, group *sync.WaitGroup, s *postgres.Store) {
 	}
 }
 
-// settled waits until a count has stood still for a while: the statistics come late.
+// settled waits until a count has stood still for a while.
 func settled(t *testing.T, count func() int64) int64 {
 	t.Helper()
 	last, since := count(), time.Now()
