@@ -48,7 +48,11 @@ soak: setup ## what takes long: the crash, outage and chaos tests, SOAK_COUNT ti
 	POWERNODE_SOAK=1 POWERNODE_CHAOS_TIME=$(SOAK_TIME) $(GO) test -race -timeout 4h -count $(SOAK_COUNT) -artifacts -outputdir $(CURDIR)/$(STATE)/soak \
 	  -run 'Killed|Kill|Crash|Dies|Stop|Lost|Outage|Takeover|Held|Under|Failing|NothingIsWritten' ./examples ./store/... ./controllers/... ./reconcile/...
 
-bench: ## the Go benchmarks of single parts
+bench: setup ## print our figures beside a raw UPDATE of the same run (BENCH="-only write -rows 'HTTP update'")
+	$(GO) run ./examples/bench $(BENCH)
+	$(if $(BENCH),,@SIMULATION="20 10000 100000" $(GO) test -v -count 1 -timeout 30m -run '^TestSimulation$$' ./reconcile)
+
+microbench: ## the Go benchmarks of single parts
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./store/... ./schemas/... ./api/...
 
 fuzz: ## a minute of each fuzz target
