@@ -1,7 +1,7 @@
 // Bench prints what the product costs, beside a raw UPDATE of the same run on the same machine:
 // writes at the store and through the API, watches, lists, memory, start-up.
 //
-//	go run ./examples/bench                       # all of it
+//	make bench                                    # all of it, and the simulation of reconcile after it
 //	go run ./examples/bench -only write -seconds 3
 //
 // The servers are real pnserver processes on a private PostgreSQL, fresh for every round; the clients are
