@@ -51,6 +51,7 @@ apiVersion: powernode.io/v1
 kind: Pipeline
 metadata: {name: skipping}
 spec:
+  concurrency: {policy: Allow}
   steps: [{name: only, type: custom, if: "${{ false }}", with: {run: "echo never"}}]
 `
 
