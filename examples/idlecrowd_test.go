@@ -31,7 +31,9 @@ const (
 func idle(rest string) string { return named("idle-#", rest) }
 
 // crowds has every kind. There are fewer of what weighs on something else: a definition is a part of all that is
-// published, a host listens to its engine, which tells it whatever happens there, and an instance is a process.
+// published, a host listens to its engine, which tells it whatever happens there, and an instance is a process. The
+// runs of one pipeline get their numbers one after the other, and each that waits says behind which: so many at once
+// take long to come to rest.
 func crowds(image string) []crowd {
 	const (
 		rbac  = "/apis/rbac.authorization.k8s.io/v1/"
@@ -56,7 +58,7 @@ func crowds(image string) []crowd {
 		{"clusterrolebindings", rbac + "clusterrolebindings", idle(bound), few, many},
 		{"tokens", "/apis/powernode.io/v1/tokens", idle(`,"spec":{"user":"u#","ttlSeconds":86400}`), few, many},
 		{"pipelines", pipelines, idle(dated), few, many},
-		{"pipelineruns", runs, idle(`,"spec":{"pipelineRef":{"name":"skipping"}}`), few, many},
+		{"pipelineruns", runs, idle(`,"spec":{"pipelineRef":{"name":"skipping"}}`), few, 50},
 		{"customresourcedefinitions", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", idleDefinition, 2, 40},
 		{"dockerhosts", ours + "dockerhosts", idle(host), 1, 40},
 		{"containerinstances", instances, idle(instance), 1, 20},
