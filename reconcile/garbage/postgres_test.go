@@ -3,12 +3,14 @@ package garbage_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/powernode/powernode/reconcile"
 	"github.com/powernode/powernode/reconcile/garbage"
 	"github.com/powernode/powernode/reconcile/reconciletest"
 	"github.com/powernode/powernode/store"
@@ -72,25 +74,24 @@ func open(t *testing.T, dsn string) *postgres.Store {
 	return s
 }
 
-// lead collects on a server as soon as no other does.
+// lead joins a server to those that share the duty of collecting; when it stops, another has it at once.
 func lead(t *testing.T, s *postgres.Store) (stop func()) {
 	t.Helper()
+	manager := &reconcile.Manager{Store: s, Members: s.Members(), Duties: []reconcile.Duty{{
+		Name: "garbage",
+		Run: func(ctx context.Context, objects store.Store) error {
+			return (&garbage.Collector{Store: objects, Kinds: kinds}).Run(ctx)
+		},
+	}}}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
-	go func() {
-		done <- s.Exclusive(ctx, "controllers", (&garbage.Collector{Store: s, Kinds: kinds}).Run)
-	}()
-	stopped := false
-	stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
+	go func() { done <- manager.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
 		cancel()
-		if err := <-done; err != nil && ctx.Err() == nil {
+		if err := <-done; err != nil {
 			t.Error(err)
 		}
-	}
+	})
 	t.Cleanup(stop)
 	return stop
 }
