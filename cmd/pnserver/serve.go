@@ -241,7 +241,7 @@ const idleTime = 3 * time.Minute
 func (p *process) httpServer(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,
-		TLSConfig:         p.tls,
+		TLSConfig:         p.tls.Clone(), // a server changes it
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       idleTime,
 		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),

@@ -78,9 +78,9 @@ func (p *planner) begin() {
 func (p *planner) take() bool {
 	st := p.st()
 	if st.Number == 0 {
-		n, wait := p.number(p.lastNumber)
-		if wait != "" {
-			p.wait("Queued", fmt.Sprintf("run %s, which is older, to be numbered", wait))
+		n := p.number(p.lastNumber)
+		if n == 0 {
+			p.wait("Queued", "older runs of the pipeline to be numbered")
 			return false
 		}
 		st.Number = n

@@ -42,15 +42,15 @@ const (
 
 // number gives the run its number, one more than the highest ever given; last
 // is what the pipeline remembers. Runs are numbered in the order of their creation:
-// wait names an older one that has none yet.
-func (o *observation) number(last int) (n int, wait string) {
+// there is none yet, and 0 is given, while an older one has none.
+func (o *observation) number(last int) int {
 	for _, s := range o.siblings {
 		last = max(last, s.number)
 		if s.number == 0 && !s.ended() && older(s, o) {
-			return 0, s.name
+			return 0
 		}
 	}
-	return last + 1, ""
+	return last + 1
 }
 
 func older(s sibling, o *observation) bool {
@@ -70,20 +70,21 @@ func (o *observation) group() (string, error) {
 	return t.Text(expression.Scope{Contexts: o.contexts(&o.status)})
 }
 
-// blocker is the run that this one has to wait for: the oldest unended run of
-// its group that came before it. nil when it is this one's turn.
+// blocker is the run that this one has to wait for: the last unended run of
+// its group that came before it. nil when it is this one's turn. (It is not the first, which the whole
+// queue would have to be told of each time that a run ends.)
 func (o *observation) blocker() *sibling {
 	if o.pipeline().Concurrency.Policy == policyAllow {
 		return nil
 	}
-	var first *sibling
+	var next *sibling
 	for i, s := range o.siblings {
 		ahead := s.number > 0 && s.number < o.status.Number && s.group == o.status.Group && !s.ended()
-		if ahead && (first == nil || s.number < first.number) {
-			first = &o.siblings[i]
+		if ahead && (next == nil || s.number > next.number) {
+			next = &o.siblings[i]
 		}
 	}
-	return first
+	return next
 }
 
 // replacement is a later run of the group whose policy is to take the place of this one.

@@ -23,7 +23,7 @@ func TestQueueRunsInTheOrderOfCreation(t *testing.T) {
 		b.want("z", "running: a=queued")
 		b.want("y", "queued: a=pending")
 		b.want("x", "queued: a=pending")
-		if got := b.Ready(v1.PipelineRun, "default/x"); got != "False Queued: waiting for run z to end, which is ahead of it" {
+		if got := b.Ready(v1.PipelineRun, "default/x"); got != "False Queued: waiting for run y to end, which is ahead of it" {
 			t.Error(got)
 		}
 		for i, name := range []string{"z", "y", "x"} {
@@ -166,5 +166,26 @@ func TestRunsThatCameWhileNoServerRanAreNumberedByAge(t *testing.T) {
 			}
 		}
 		b.want("z", "running: a=queued")
+	})
+}
+
+// The end of one run is no news to those that still have others ahead of them.
+func TestAQueueAtRestIsNotWrittenTo(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.pipeline("p", policy("Queue", ""))
+		for _, name := range []string{"a", "b", "c", "d", "e"} {
+			b.run("p", name)
+			b.Advance(time.Second)
+		}
+		before := b.Object(v1.PipelineRun, "default/e").ResourceVersion
+		for range 3 {
+			b.next("a").succeed()
+		}
+		b.want("d", "running: a=queued")
+		if after := b.Object(v1.PipelineRun, "default/e").ResourceVersion; after != before {
+			t.Errorf("written to from %s to %s", before, after)
+		}
+		b.next("a").succeed()
+		b.want("e", "running: a=queued")
 	})
 }
