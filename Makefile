@@ -26,6 +26,9 @@ run: setup build ## keep a server running on $(LISTEN), data in .powernode
 	@examples/quickstart/demo.sh prepare
 	$(BIN)/pnserver serve --listen $(LISTEN) --data-dir $(STATE)
 
+# Every program that is built to find races would stay for a second when it ends, the short ones included.
+test soak: export GORACE := atexit_sleep_ms=0
+
 test: setup lint ## all tests, on real PostgreSQL, Docker, kubectl and git
 	$(GO) test -race -timeout 20m ./...
 	$(GO) test -tags failpoints ./api/failpoint

@@ -36,6 +36,7 @@ func TestScripts(t *testing.T) {
 				http.Close()
 			})
 			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("GORACE", os.Getenv("GORACE"))
 			e.Setenv("SERVER", http.URL)
 			e.Setenv("KUBECONFIG", "")
 			e.Setenv("PNCTL_CONFIG", filepath.Join(e.WorkDir, "kubeconfig"))

@@ -75,10 +75,13 @@ func shimCommand(d taskDir) (*exec.Cmd, error) {
 	}
 	c := exec.Command(self)
 	c.Args = []string{"powernode-step", shimArgument, string(d)}
-	c.Dir, c.Env = "/", []string{"PATH=" + hostPath()}
+	c.Dir, c.Env = "/", shimEnv()
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return c, nil
 }
+
+// shimEnv is all that a shim gets of the environment.
+var shimEnv = func() []string { return []string{"PATH=" + hostPath()} }
 
 // follow waits until no shim works any more, and has it stop its step when work ends.
 func (t *task) follow(work context.Context) error {
